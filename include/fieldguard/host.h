@@ -56,6 +56,7 @@ void fg_loader_visit_settings (const fg_loader *loader,
                                bool (*visit) (void *ctx, const fg_setting_def *def, const char *value), void *ctx);
 
 bool fg_loader_start (fg_loader *loader, fg_error *err) FG_WARN_UNUSED;
+/* Once; fg_loader_free does it otherwise. Afterwards validate rejects and no setting changes. */
 void fg_loader_stop (fg_loader *loader);
 void fg_loader_rotate (fg_loader *loader);
 /* Each module's stats under its own name; sink->int64/text get "fieldguard.checked" style dotted names. */

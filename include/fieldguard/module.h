@@ -250,7 +250,9 @@ typedef struct fg_hooks {
    bool (*start) (
       void *ctx,
       fg_error *err); /* after settings, before the first LOAD; may block; false keeps the host from starting */
-   void (*stop) (void *ctx); /* orderly shutdown, after the last UNLOAD */
+   void (*stop) (
+      void *
+         ctx); /* the last call: orderly shutdown after the last UNLOAD, or a start-up given up after this module's init had succeeded */
    void (*rotate) (void *ctx); /* the operator asked for log rotation (SIGUSR1, logRotate) */
    void (*stats) (void *ctx, const fg_stat_sink *sink);
 } fg_hooks;

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# The loader that hosts link. Its objects have default visibility and the version script picks what libfieldguard-host.so exports.
+CFLAGS_module_loader_ := -fvisibility=default
+$(eval $(call static_lib,fieldguard-host,$(wildcard module/loader/*.c)))
+$(eval $(call shared_object,lib/libfieldguard-host.so,$(wildcard module/loader/*.c),fieldguard-base,-ldl,module/loader/host.map))
+ALL_ARTIFACTS += $(B)/lib/libfieldguard-host.so
