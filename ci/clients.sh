@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# ci/clients.sh FOLDER: sets up the test clients that Debian does not ship (pymongo from PyPI; the Node driver and mongosh from npm) below
+# FOLDER, once. For each client that cannot be had it leaves FOLDER/<client>.missing with the reason, which the test then gives as its skip.
+set -u
+dir=${1:?usage: ci/clients.sh FOLDER}
+mkdir -p "$dir"
+log=$dir/install.log
+
+note_missing() { # client reason
+   echo "$2" >"$dir/$1.missing"
+   echo "ci/clients.sh: no $1: $2" >&2
+}
+
+install_pymongo() {
+   [ -x "$dir/venv/bin/python" ] && "$dir/venv/bin/python" -c 'import pymongo, pymongocrypt' 2>/dev/null && return 0
+   rm -rf "$dir/venv"
+   echo "ci/clients.sh: installing pymongo into $dir/venv" >&2
+   python3 -m venv "$dir/venv" >>"$log" 2>&1 || { note_missing pymongo "python3 -m venv failed"; return; }
+   timeout 300 "$dir/venv/bin/pip" install --disable-pip-version-check -q 'pymongo[encryption]' >>"$log" 2>&1 ||
+      { note_missing pymongo "pip could not install pymongo (registry out of reach?)"; rm -rf "$dir/venv"; return; }
+   rm -f "$dir/pymongo.missing"
+}
+
+# The newest driver that this Node runs: 7.x wants Node 20.19.
+node_driver() {
+   node -e 'const [a, b] = process.versions.node.split(".").map(Number); console.log(a > 20 || (a === 20 && b >= 19) ? "mongodb@latest" : "mongodb@6")'
+}
+
+install_node() { # folder package client
+   [ -f "$dir/$1/.done" ] && return 0
+   if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+      note_missing "$3" "no Node.js on this machine"
+      return
+   fi
+   echo "ci/clients.sh: installing $2 into $dir/$1" >&2
+   mkdir -p "$dir/$1"
+   echo '{"private": true}' >"$dir/$1/package.json"
+   if (cd "$dir/$1" && timeout 420 npm install --no-audit --no-fund --loglevel=error "$2") >>"$log" 2>&1; then
+      touch "$dir/$1/.done"
+      rm -f "$dir/$3.missing"
+   else
+      note_missing "$3" "npm could not install $2 (registry out of reach?)"
+   fi
+}
+
+install_pymongo
+install_node node "$(node_driver 2>/dev/null || echo mongodb@6)" node
+install_node mongosh mongosh mongosh
+exit 0
