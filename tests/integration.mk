@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# Clients that the integration tests drive.
+CFLAGS_tests_integration_clients_ = $(MONGOC_CFLAGS)
+$(eval $(call program,tests/clients/run_commands,tests/integration/clients/run_commands.c,,$(MONGOC_LIBS)))
+$(eval $(call program,tests/clients/libmongoc_client,tests/integration/clients/libmongoc_client.c,,$(MONGOC_LIBS)))
+TEST_ARTIFACTS += $(B)/tests/clients/run_commands $(B)/tests/clients/libmongoc_client
