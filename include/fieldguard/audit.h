@@ -45,6 +45,9 @@ bool fg_audit_log_rotate (fg_audit_log *log, fg_error *err) FG_WARN_UNUSED;
 /* Writes the closing record, syncs, closes. NULL is legal. */
 bool fg_audit_log_close (fg_audit_log *log, fg_error *err);
 
+/* Now, as it stands in `ts`: "2026-11-22T05:01:02.345+00:00". buf: at least 32 bytes. */
+void fg_audit_timestamp (char *buf, size_t len);
+
 typedef enum fg_audit_finding {
    FG_AUDIT_OK = 0,
    FG_AUDIT_CHANGED, /* a line's mac does not fit its content: changed, or a line before it was removed or moved (the message says which as far as seq tells) */
@@ -53,7 +56,7 @@ typedef enum fg_audit_finding {
    FG_AUDIT_TORN, /* the last line has no newline: a crash while writing */
    FG_AUDIT_TAIL_MISSING, /* no closing record, and no next file that explains it */
    FG_AUDIT_FILE_MISSING, /* a file's opening record names a predecessor that is not the file given before it */
-   FG_AUDIT_NOT_AUDIT /* not an audit file, or a line that is not JSON */
+   FG_AUDIT_NOT_AUDIT /* the file does not start with an opening record */
 } fg_audit_finding;
 
 typedef struct fg_audit_report {
