@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+CLIENT_SRC := $(wildcard client/*.c client/*/*.c)
+CLIENT_LDLIBS := $(MONGOC_LIBS) $(CURL_LIBS) $(SSL_LIBS)
+$(foreach d,keys,$(eval CFLAGS_client_$(d)_ := $(MONGOC_CFLAGS)))
+$(eval $(call static_lib,fieldguard-client,$(CLIENT_SRC)))
+$(eval $(call unit_tests,client,fieldguard-client fieldguard-base,$(CLIENT_LDLIBS)))
