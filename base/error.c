@@ -5,6 +5,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#undef fg_error_set
+#undef fg_error_set_errno
+
 /* Cuts text at the last UTF-8 character boundary at or before its end: vsnprintf may have cut in the middle of one. */
 static void
 trim_partial_utf8 (char *text, size_t len)

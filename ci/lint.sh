@@ -19,7 +19,8 @@ flags=(-std=c11 -Iinclude -I. -D_GNU_SOURCE -DPCRE2_CODE_UNIT_WIDTH=8 '-DFG_VERS
 for lib in libbson-1.0 libmongoc-1.0 libuv; do
    for f in $(pkg-config --cflags "$lib"); do flags+=("${f/#-I/-isystem}"); done
 done
-printf '%s\n' "${c_files[@]}" | xargs -P "$(nproc)" -n 8 clang-tidy --quiet --warnings-as-errors='*' -- "${flags[@]}" 2> >(grep -v 'warnings generated\|Suppressed\|Use -header-filter' >&2)
+# shellcheck disable=SC2016 # expanded by the inner shell
+printf '%s\0' "${c_files[@]}" | FLAGS="${flags[*]}" xargs -0 -P "$(nproc)" -n 4 bash -c 'read -r -a flags <<<"$FLAGS"; clang-tidy --quiet --warnings-as-errors="*" "$@" -- "${flags[@]}" 2> >(grep -E "error|Error" >&2)' tidy
 report clang-tidy $?
 
 cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr --suppressions-list=ci/cppcheck.supp \

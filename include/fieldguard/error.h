@@ -96,6 +96,12 @@ void fg_error_clear (fg_error *err);
  * Static for known codes; otherwise written into buf (at least 24 bytes) and returned. */
 const char *fg_server_code_name (int32_t code, char *buf, size_t buf_len);
 
+#ifdef __clang_analyzer__
+/* Lets the static analyser see that both return false, so that it does not follow a failed call as if it had succeeded. */
+#define fg_error_set(...) ((void) (fg_error_set) (__VA_ARGS__), false)
+#define fg_error_set_errno(...) ((void) (fg_error_set_errno) (__VA_ARGS__), false)
+#endif
+
 #ifdef __cplusplus
 }
 #endif
