@@ -8,6 +8,8 @@ report() { # name status
    if [ "$2" -eq 0 ]; then echo "ok lint.$1"; passed=$((passed + 1)); else echo "not ok lint.$1"; failed=$((failed + 1)); fi
 }
 mapfile -t c_files < <(git ls-files -- '*.c')
+# CUnit's assertions do not end a test, which the analyser cannot know: tests are left to the compilers and cppcheck.
+mapfile -t tidy_files < <(git ls-files -- '*.c' ':!tests/')
 mapfile -t all_files < <(git ls-files -- '*.c' '*.h' '*.cpp')
 mapfile -t ours < <(git ls-files -- '*.c' '*.h' | grep -v '^hosts/mongod/')
 mapfile -t scripts < <(git ls-files -- '*.sh' .ci/run)
@@ -20,7 +22,7 @@ for lib in libbson-1.0 libmongoc-1.0 libuv; do
    for f in $(pkg-config --cflags "$lib"); do flags+=("${f/#-I/-isystem}"); done
 done
 # shellcheck disable=SC2016 # expanded by the inner shell
-printf '%s\0' "${c_files[@]}" | FLAGS="${flags[*]}" xargs -0 -P "$(nproc)" -n 4 bash -c 'read -r -a flags <<<"$FLAGS"; clang-tidy --quiet --warnings-as-errors="*" "$@" -- "${flags[@]}" 2> >(grep -E "error|Error" >&2)' tidy
+printf '%s\0' "${tidy_files[@]}" | FLAGS="${flags[*]}" xargs -0 -P "$(nproc)" -n 4 bash -c 'read -r -a flags <<<"$FLAGS"; clang-tidy --quiet --warnings-as-errors="*" "$@" -- "${flags[@]}" 2> >(grep -E "error|Error" >&2)' tidy
 report clang-tidy $?
 
 cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr --suppressions-list=ci/cppcheck.supp \

@@ -98,8 +98,8 @@ const char *fg_server_code_name (int32_t code, char *buf, size_t buf_len);
 
 #ifdef __clang_analyzer__
 /* Lets the static analyser see that both return false, so that it does not follow a failed call as if it had succeeded. */
-#define fg_error_set(...) ((void) (fg_error_set) (__VA_ARGS__), false)
-#define fg_error_set_errno(...) ((void) (fg_error_set_errno) (__VA_ARGS__), false)
+#define fg_error_set(...) ((void)(fg_error_set)(__VA_ARGS__), false)
+#define fg_error_set_errno(...) ((void)(fg_error_set_errno)(__VA_ARGS__), false)
 #endif
 
 #ifdef __cplusplus
