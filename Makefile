@@ -109,6 +109,7 @@ UNIT_TESTS :=
 TEST_ARTIFACTS :=
 FUZZERS :=
 BENCHES :=
+PKG_CONFIGS :=
 
 include $(sort $(wildcard */*.mk hosts/*/*.mk))
 
@@ -157,6 +158,18 @@ bench: all $(BENCHES)
 
 soak: all $(TEST_ARTIFACTS)
 	FG_BUILD=$(abspath $(B)) ci/soak.sh
+
+# The module goes where hosts look for it by path; libraries, headers, pkg-config files and manual pages where they belong.
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/fieldguard $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include/fieldguard $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 755 $(B)/bin/fieldguardd $(B)/bin/fieldguard $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(B)/lib/fieldguard.so $(DESTDIR)$(PREFIX)/lib/fieldguard/
+	install -m 644 $(wildcard $(B)/lib/libfieldguard-*.a) $(DESTDIR)$(PREFIX)/lib/
+	install -m 755 $(wildcard $(B)/lib/libfieldguard-*.so) $(DESTDIR)$(PREFIX)/lib/
+	install -m 644 include/fieldguard/*.h $(DESTDIR)$(PREFIX)/include/fieldguard/
+	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	for pc in $(PKG_CONFIGS); do sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $$pc >$(DESTDIR)$(PREFIX)/lib/pkgconfig/$$(basename $$pc .in); done
 
 clean:
 	rm -rf build
