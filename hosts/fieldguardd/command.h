@@ -46,6 +46,7 @@ typedef struct fgd_request {
    size_t n_sequences;
    int64_t deadline_us; /* monotonic; INT64_MAX without maxTimeMS */
    fgd_txn *txn; /* for READ and WRITE commands */
+   bool resumed; /* runs again after fgd_reply.delay_ms */
 } fgd_request;
 
 /* What goes back. run fills body with the command's own members; the network side adds `ok` (and code, codeName, errmsg when error.code is not 0). */
@@ -54,6 +55,8 @@ typedef struct fgd_reply {
    fg_error
       error; /* domain FG_ERROR_NONE: success. FG_ERROR_SERVER: its code and message; any other domain: 1 InternalError or as mapped */
    bool no_reply; /* moreToCome: nothing is sent */
+   int64_t
+      delay_ms; /* INLINE only, more than 0: nothing is sent now; the command runs again, resumed, when that time is over */
 } fgd_reply;
 
 #define FGD_RUN_INLINE 0x1u
@@ -74,5 +77,10 @@ extern const fgd_command fgd_commands_ddl[];
 extern const fgd_command fgd_commands_crud[];
 extern const fgd_command fgd_commands_query[];
 extern const fgd_command fgd_commands_session[];
+
+/* NULL: no such command. */
+const fgd_command *fgd_command_find (const char *name);
+/* All commands, sorted by name. */
+const fgd_command *const *fgd_command_list (size_t *n);
 
 #endif /* FGD_COMMAND_H */

@@ -6,8 +6,8 @@
  * The server: what belongs to the process and to nobody in particular.
  *
  * One fgd_server lives from main's first line to its last. It is filled in this order: config, log, loader (modules loaded, settings applied, started),
- * store (collections loaded), cursors, then the network is opened; and taken down in reverse. Members are written by main before the
- * network opens and only read afterwards, except the counters (atomic) and what the parts guard themselves (log, loader, store, cursors).
+ * store (collections loaded), then the network is opened; and taken down in reverse. Members are written by main before the
+ * network opens and only read afterwards, except the counters (atomic) and what the parts guard themselves (log, loader, store).
  *
  * Rooms: net/ (sockets, threads), store/ (what is kept), query/ (pure BSON), commands/ (what clients ask). Commands get the server through
  * their request; nothing reaches it by a global.
@@ -31,7 +31,6 @@
 #define FGD_MAX_BSON_DEPTH 200
 
 typedef struct fgd_store fgd_store; /* store/store.h */
-typedef struct fgd_cursors fgd_cursors; /* the registry of open cursors, the store's and the query commands' */
 typedef struct fgd_net fgd_net; /* net/net.h */
 
 /* Counted where it happens: opcounters by dispatch (inserts, updates and deletes one a statement), network and connections by net/. */
@@ -41,24 +40,18 @@ typedef struct fgd_counters {
    atomic_int_fast64_t connections_current, connections_created, connections_rejected, connections_active;
 } fgd_counters;
 
-/* Parameters that getParameter and setParameter reach besides the modules' settings (commands/parameter.c). */
-typedef struct fgd_parameters {
-   atomic_int_fast64_t cursor_timeout_ms; /* cursorTimeoutMillis: idle cursors are closed after it. 600000 */
-} fgd_parameters;
-
 struct fgd_server {
    fgd_config config;
    fgd_log *log;
    fg_loader *loader;
    fgd_store *store;
-   fgd_cursors *cursors;
    fgd_net *net;
    fgd_counters counters;
-   fgd_parameters parameters;
    int64_t started_us; /* monotonic */
    char process_id[25]; /* an ObjectId of this process, hexadecimal: hello's topologyVersion.processId */
    char host_name[256]; /* "name:port" */
    int port; /* as bound; config.port may be 0 */
+   int max_connections; /* config.max_connections, or what the limit on open files allows */
 };
 
 /* A connection's state that outlives one command. Commands of one connection never overlap, so it needs no lock. */

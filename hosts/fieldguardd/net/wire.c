@@ -128,12 +128,13 @@ static fgd_wire_result
 check_no_overlap (const fgd_message *m, fg_error *err)
 {
    bson_t body;
+   bson_iter_t iter;
 
    if (!bson_init_static (&body, m->body, m->body_len)) {
       return reply_error (err, CODE_INVALID_BSON, "invalid BSON");
    }
    for (size_t i = 0; i < m->n_sequences; i++) {
-      if (bson_has_field (&body, m->sequences[i].id) && !strchr (m->sequences[i].id, '.')) {
+      if (bson_iter_init_find (&iter, &body, m->sequences[i].id)) {
          return reply_error (err, CODE_DUPLICATE_FIELD, "Duplicate field between body and document sequence");
       }
    }
@@ -268,30 +269,28 @@ fgd_wire_parse (const uint8_t *data, size_t len, fgd_message *message, fg_error 
 }
 
 static void
-append_i32 (fg_buf *out, uint32_t value)
+put_u32 (uint8_t *p, uint32_t value)
 {
-   uint8_t bytes[4] = {(uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16), (uint8_t)(value >> 24)};
-   fg_buf_append (out, bytes, sizeof bytes);
+   p[0] = (uint8_t)value;
+   p[1] = (uint8_t)(value >> 8);
+   p[2] = (uint8_t)(value >> 16);
+   p[3] = (uint8_t)(value >> 24);
 }
 
-void
-fgd_wire_write_reply (fg_buf *out, const fgd_message *request, int32_t request_id, const bson_t *body)
+size_t
+fgd_wire_reply_head (uint8_t head[FGD_REPLY_HEAD_MAX], const fgd_message *request, int32_t request_id,
+                     uint32_t body_len)
 {
-   static const uint8_t zeros[8];
-   uint32_t extra = request->legacy ? 20u : 5u;
+   uint32_t len = FGD_HEADER_LEN + (request->legacy ? 20u : 5u);
 
-   append_i32 (out, FGD_HEADER_LEN + extra + body->len);
-   append_i32 (out, (uint32_t)request_id);
-   append_i32 (out, (uint32_t)request->header.request_id);
-   append_i32 (out, request->legacy ? FGD_OP_REPLY : FGD_OP_MSG);
-   if (request->legacy) {
-      append_i32 (out, OP_REPLY_AWAIT_CAPABLE);
-      fg_buf_append (out, zeros, 8); /* cursor id */
-      append_i32 (out, 0); /* starting from */
-      append_i32 (out, 1); /* documents */
-   } else {
-      append_i32 (out, 0);
-      fg_buf_append (out, zeros, 1);
+   memset (head, 0, FGD_REPLY_HEAD_MAX);
+   put_u32 (head, len + body_len);
+   put_u32 (head + 4, (uint32_t)request_id);
+   put_u32 (head + 8, (uint32_t)request->header.request_id);
+   put_u32 (head + 12, request->legacy ? FGD_OP_REPLY : FGD_OP_MSG);
+   if (request->legacy) { /* response flags, cursor id 0, starting from 0, one document */
+      put_u32 (head + 16, OP_REPLY_AWAIT_CAPABLE);
+      put_u32 (head + 32, 1);
    }
-   fg_buf_append (out, bson_get_data (body), body->len);
+   return len;
 }

@@ -17,6 +17,7 @@
 #include "hosts/fieldguardd/command.h"
 
 #define FGD_HEADER_LEN 16u
+#define FGD_REPLY_HEAD_MAX 36u
 #define FGD_OP_REPLY 1
 #define FGD_OP_QUERY 2004
 #define FGD_OP_COMPRESSED 2012
@@ -57,7 +58,8 @@ bool fgd_wire_read_header (const uint8_t *data, size_t max_len, fgd_header *head
 /* data, len: one whole message, len as its header says. With FGD_WIRE_REPLY_ERROR header, flags and legacy are valid. */
 fgd_wire_result fgd_wire_parse (const uint8_t *data, size_t len, fgd_message *message, fg_error *err) FG_WARN_UNUSED;
 
-/* Appends a reply to request: OP_MSG, or OP_REPLY for a legacy one. */
-void fgd_wire_write_reply (fg_buf *out, const fgd_message *request, int32_t request_id, const bson_t *body);
+/* Writes what goes before a reply's body of body_len bytes: OP_MSG's header, or OP_REPLY's for a legacy request. Returns how many bytes. */
+size_t fgd_wire_reply_head (uint8_t head[FGD_REPLY_HEAD_MAX], const fgd_message *request, int32_t request_id,
+                            uint32_t body_len);
 
 #endif /* FGD_WIRE_H */
