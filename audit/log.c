@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -225,12 +226,25 @@ enough_free (const fg_audit_log *log, uint64_t need, fg_error *err)
           fg_error_set (err, FG_ERROR_AUDIT, FG_E_NO_SPACE, log->path, "no room left for audit records");
 }
 
+/* A limit on file size does not stop fallocate beyond the end, but it will stop the write. */
+static bool
+within_limit (const fg_audit_log *log, uint64_t need, fg_error *err)
+{
+   struct rlimit limit;
+
+   if (getrlimit (RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || log->size + need <= limit.rlim_cur) {
+      return true;
+   }
+   return fg_error_set (err, FG_ERROR_AUDIT, FG_E_NO_SPACE, log->path,
+                        "the audit file has reached the limit on file size");
+}
+
 static bool
 reserve_locked (fg_audit_log *log, size_t n, fg_error *err)
 {
    uint64_t need = (uint64_t)n + CLOSING_ROOM;
 
-   if (!ready (log, err)) {
+   if (!ready (log, err) || !within_limit (log, need, err)) {
       return false;
    }
    if (fallocate (log->fd, FALLOC_FL_KEEP_SIZE, (off_t)log->size, (off_t)need) == 0) {
