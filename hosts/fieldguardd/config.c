@@ -31,6 +31,7 @@ fgd_config_init (fgd_config *config, fg_error *err)
    memset (config, 0, sizeof *config);
    config->port = FGD_DEFAULT_PORT;
    config->max_connections = FGD_DEFAULT_MAX_CONNECTIONS;
+   config->log_append = true;
    return replace_text (&config->bind_ip, "localhost", err) &&
           replace_text (&config->db_path, FGD_DEFAULT_DB_PATH, err);
 }

@@ -23,7 +23,7 @@ typedef struct fgd_config {
    char *bind_ip; /* comma-separated; loopback addresses and "localhost" only */
    char *db_path;
    char *log_path; /* NULL: standard output */
-   bool log_append;
+   bool log_append; /* true, unlike mongod; false (systemLog.logAppend): an existing file is renamed first */
    char *pid_file; /* NULL: none */
    char *config_file; /* NULL: none */
    int max_connections;

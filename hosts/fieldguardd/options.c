@@ -19,7 +19,7 @@ const char fgd_config_help[] =
    "  --maxConns N               Most connections at once (65536, less when the limit on open files is)\n"
    "  --dbpath DIR               Folder of the data files (/data/db); must exist\n"
    "  --logpath FILE             Log file (standard output)\n"
-   "  --logappend                Append to the log file instead of renaming the old one\n"
+   "  --logappend                Append to an existing log file (this is the default)\n"
    "  --pidfilepath FILE         Write the process id here\n"
    "  --loadModule PATH          Load a module; may be repeated\n"
    "  --setParameter NAME=VALUE  Set a parameter, such as fieldguard.mode=audit; may be repeated\n";
