@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "schema/policy/walk.h"
+
+/*
+ * The inner loop. It is compiled twice from one text: to stop at the first violation (the check that every write goes through), and to report all.
+ * Every length is checked against the end of the innermost open document before it is used; the bytes of a dead subtree are not
+ * read at all.
+ */
+
+#define INLINE static inline __attribute__ ((always_inline))
+
+/* How a type's size follows: low bits what to add, high bits what the first four bytes mean. */
+#define SHAPE_SIZE 0x1fu
+#define SHAPE_LENGTH 0x20u /* ... plus the length that the value starts with */
+#define SHAPE_SPECIAL 0x40u /* regular expression */
+#define SHAPE_VALID 0x80u
+
+static const uint8_t shapes[256] = {
+   [1] = SHAPE_VALID | 8,
+   [2] = SHAPE_VALID | SHAPE_LENGTH | 4,
+   [3] = SHAPE_VALID | SHAPE_LENGTH,
+   [4] = SHAPE_VALID | SHAPE_LENGTH,
+   [5] = SHAPE_VALID | SHAPE_LENGTH | 5,
+   [6] = SHAPE_VALID,
+   [7] = SHAPE_VALID | 12,
+   [8] = SHAPE_VALID | 1,
+   [9] = SHAPE_VALID | 8,
+   [10] = SHAPE_VALID,
+   [11] = SHAPE_VALID | SHAPE_SPECIAL,
+   [12] = SHAPE_VALID | SHAPE_LENGTH | 16,
+   [13] = SHAPE_VALID | SHAPE_LENGTH | 4,
+   [14] = SHAPE_VALID | SHAPE_LENGTH | 4,
+   [15] = SHAPE_VALID | SHAPE_LENGTH,
+   [16] = SHAPE_VALID | 4,
+   [17] = SHAPE_VALID | 8,
+   [18] = SHAPE_VALID | 8,
+   [19] = SHAPE_VALID | 16,
+   [127] = SHAPE_VALID,
+   [255] = SHAPE_VALID,
+};
+
+static bool
+regex_size (const uint8_t *value, size_t room, size_t *size)
+{
+   const uint8_t *end = memchr (value, 0, room);
+   const uint8_t *options = end ? memchr (end + 1, 0, room - (size_t)(end + 1 - value)) : NULL;
+
+   if (!options) {
+      return false;
+   }
+   *size = (size_t)(options + 1 - value);
+   return true;
+}
+
+/* Least value of the length in front: a string counts its terminator, a document its frame. */
+INLINE uint32_t
+least_length (uint8_t type)
+{
+   return type == 3 || type == 4 ? 5 : type == 15 ? 14 : type == 5 ? 0 : 1;
+}
+
+INLINE bool
+value_size (uint8_t type, const uint8_t *value, size_t room, size_t *size)
+{
+   const uint8_t shape = shapes[type];
+
+   *size = shape & SHAPE_SIZE;
+   if (shape & SHAPE_LENGTH) {
+      if (room < 4) {
+         return false;
+      }
+      uint32_t n = fg_read_u32le (value);
+      *size += n;
+      return n >= least_length (type) && *size <= room;
+   }
+   if (__builtin_expect ((shape & (SHAPE_SPECIAL | SHAPE_VALID)) != SHAPE_VALID, 0)) {
+      return (shape & SHAPE_VALID) && regex_size (value, room, size);
+   }
+   return *size <= room;
+}
+
+bool
+fg_policy_value_size (uint8_t type, const uint8_t *value, size_t room, size_t *size)
+{
+   return value_size (type, value, room, size);
+}
+
+/* --- names -------------------------------------------------------------------------------------------------------- */
+
+typedef struct name_scan {
+   size_t len;
+   uint64_t head;
+   uint64_t tail;
+   uint64_t dots; /* not 0: the name has a dot */
+} name_scan;
+
+#define ONES 0x0101010101010101u
+#define HIGHS 0x8080808080808080u
+#define DOTS 0x2e2e2e2e2e2e2e2eu
+
+INLINE uint64_t
+zero_bytes (uint64_t word)
+{
+   return (word - ONES) & ~word & HIGHS;
+}
+
+/* The slow way, for the last bytes of a document. */
+static void
+scan_name_bytes (const char *name, size_t room, name_scan *out)
+{
+   out->len = strnlen (name, room);
+   out->dots = memchr (name, '.', out->len) != NULL;
+   fg_policy_name_words (name, out->len, &out->head, &out->tail);
+}
+
+static void
+scan_long_name (const char *name, size_t room, name_scan *out)
+{
+   size_t len = 8;
+
+   for (; room - len >= 8; len += 8) {
+      uint64_t word = fg_read_word (name + len), zeros = zero_bytes (word);
+      if (zeros) {
+         uint32_t n = (uint32_t)__builtin_ctzll (zeros) >> 3;
+         out->dots |= n ? zero_bytes ((word ^ DOTS) | ~(((uint64_t)1 << 8 * n) - 1)) : 0;
+         out->len = len + n;
+         out->tail = fg_read_word (name + out->len - 8);
+         return;
+      }
+      out->dots |= zero_bytes (word ^ DOTS);
+   }
+   scan_name_bytes (name, room, out);
+}
+
+/* Finds the end of a name, eight bytes at a time. room: how many bytes the buffer has from here; the last of them is 0. */
+INLINE void
+scan_name (const char *name, size_t room, name_scan *out)
+{
+   if (__builtin_expect (room < 8, 0)) {
+      scan_name_bytes (name, room, out);
+      return;
+   }
+   uint64_t word = fg_read_word (name), zeros = zero_bytes (word);
+   out->head = word;
+   if (__builtin_expect (zeros != 0, 1)) {
+      /* All bits below the first zero byte. */
+      uint64_t mask = ((zeros & -zeros) >> 7) - 1;
+      out->head = word & mask;
+      out->len = (size_t)__builtin_ctzll (zeros) >> 3;
+      out->tail = 0;
+      out->dots = zero_bytes (out->head ^ DOTS);
+      return;
+   }
+   out->dots = zero_bytes (word ^ DOTS);
+   scan_long_name (name, room, out);
+}
+
+/* --- frames ------------------------------------------------------------------------------------------------------- */
+
+typedef struct frame {
+   const uint8_t *last; /* the terminator of this document or array */
+   uint64_t seen; /* protected names seen here, when there are at most 64 */
+   uint32_t state;
+   uint32_t words; /* first word of seen names otherwise */
+   uint32_t position; /* array: of the next element */
+   bool array;
+   fg_step_kind kind; /* how its own value was reached */
+   const fg_policy_slot *slot;
+   uint32_t index;
+} frame;
+
+typedef struct stack {
+   frame frames[FG_POLICY_MAX_DEPTH + 2];
+   uint64_t seen[FG_POLICY_SEEN_WORDS + 1];
+   const uint8_t *limit; /* end of the buffer */
+} stack;
+
+/* An element that is being looked at. */
+typedef struct element {
+   uint8_t type;
+   const uint8_t *value;
+   size_t size;
+   uint32_t target;
+   fg_step_kind kind;
+   const fg_policy_slot *slot; /* FG_STEP_NAME */
+   uint32_t index; /* FG_STEP_ITEM */
+   const char *dotted; /* FG_REASON_LITERAL_DOTTED: the name */
+   size_t dotted_len;
+} element;
+
+static __attribute__ ((noinline)) fg_check
+malformed (fg_walk *walk)
+{
+   walk->reason = FG_REASON_CANNOT_DECIDE;
+   (void)fg_error_set (walk->err, FG_ERROR_BSON, FG_E_INVALID, NULL, "the document is not well-formed BSON");
+   return FG_CHECK_ERROR;
+}
+
+static fg_step
+step_of (const fg_policy *policy, fg_step_kind kind, const fg_policy_slot *slot, uint32_t index)
+{
+   bool named = kind == FG_STEP_NAME && slot;
+   return (fg_step){kind, named ? policy->names + slot->name : "", named ? slot->len : 0, index};
+}
+
+/* One component of a name with dots, from state to state. Array positions may be part of such a name. */
+static bool
+spell_step (fg_walk *walk, uint32_t *number, const char *name, size_t len, fg_step *step)
+{
+   const fg_policy_state *state = walk->policy->states + *number;
+   uint64_t head, tail;
+
+   fg_policy_name_words (name, len, &head, &tail);
+   const fg_policy_slot *slot = fg_policy_find (walk->policy, state, name, len, head, tail);
+   *step = step_of (walk->policy, slot ? FG_STEP_NAME : FG_STEP_WILD, slot, 0);
+   if (!fg_policy_follow (walk, state, name, len, number)) {
+      return false;
+   }
+   if (*number == FG_POLICY_DEAD && len > 0 && len < 8 && strspn (name, "0123456789") == len) {
+      step->kind = FG_STEP_ITEM;
+      step->index = (uint32_t)strtoul (name, NULL, 10);
+      *number = fg_policy_item (walk->policy, state, step->index);
+   }
+   return true;
+}
+
+/* A name with dots: does it spell a path that leads to a rule? *n: its components, of which no more than max go into steps. */
+static bool
+spells_path (fg_walk *walk, uint32_t number, const char *name, size_t len, bool *spells, fg_step *steps, size_t max,
+             size_t *n)
+{
+   const char *end = name + len;
+
+   *spells = false;
+   for (*n = 0;; ++*n) {
+      const char *dot = memchr (name, '.', (size_t)(end - name));
+      fg_step step;
+      if (!spell_step (walk, &number, name, (size_t)((dot ? dot : end) - name), &step)) {
+         return false;
+      }
+      if (*n < max) {
+         steps[*n] = step;
+      }
+      if (number == FG_POLICY_DEAD || !dot) {
+         *spells = number != FG_POLICY_DEAD;
+         ++*n;
+         return true;
+      }
+      name = dot + 1;
+   }
+}
+
+/* Reports one violation; true when the walk goes on. */
+static __attribute__ ((noinline)) bool
+report (fg_walk *walk, const stack *open, const frame *top, const element *at, fg_reason reason, fg_policy_kind kind)
+{
+   fg_step steps[2 * (FG_POLICY_MAX_DEPTH + 2)];
+   const size_t max = sizeof steps / sizeof steps[0];
+   size_t n = 0, more;
+   bool spells;
+
+   walk->reason = walk->hits++ ? walk->reason : reason;
+   if (!walk->hit) {
+      return false;
+   }
+   for (const frame *f = open->frames + 1; top && f <= top; f++) {
+      steps[n++] = step_of (walk->policy, f->kind, f->slot, f->index);
+   }
+   if (at->dotted) {
+      if (!spells_path (walk, top->state, at->dotted, at->dotted_len, &spells, steps + n, max - n, &more)) {
+         return false;
+      }
+      n = more < max - n ? n + more : max;
+   } else if (top) {
+      steps[n++] = step_of (walk->policy, at->kind, at->slot, at->index);
+   }
+   fg_hit hit = {steps, n, reason, kind, at->type, at->value, at->size};
+   return walk->hit (walk->ctx, &hit);
+}
+
+/* True when the name was seen before in this document. */
+INLINE bool
+seen_before (stack *open, frame *top, const fg_policy_state *state, uint32_t bit)
+{
+   uint64_t *word = state->n_names <= 64 ? &top->seen : open->seen + top->words + bit / 64;
+   uint64_t mask = (uint64_t)1 << (bit & 63);
+   bool seen = (*word & mask) != 0;
+
+   *word |= mask;
+   return seen;
+}
+
+/* Whether the rules expect a document or array here and the value is one. */
+INLINE bool
+can_descend (const fg_policy_state *state, uint8_t type)
+{
+   return (type == 3 && (state->flags & FG_STATE_NAMES)) || (type == 4 && (state->flags & FG_STATE_ITEMS));
+}
+
+/* A value on the way to a rule that leads no further. Null carries nothing. */
+static fg_reason
+judge_dead_end (const fg_walk *walk, uint8_t type)
+{
+   if (!walk->policy->strict || type == 10 || type == 6) {
+      return FG_REASON_NONE;
+   }
+   return type == 4 ? FG_REASON_ARRAY_ON_PATH : FG_REASON_SCALAR_ON_PATH;
+}
+
+/* What a value in a live state needs: FG_REASON_NONE and *descend, or its verdict. */
+INLINE fg_reason
+judge_value (const fg_walk *walk, const fg_policy_state *state, uint8_t type, const uint8_t *value, size_t size,
+             bool *descend, fg_policy_kind *kind)
+{
+   const uint32_t flags = state->flags;
+
+   *descend = false;
+   if (flags & FG_STATE_LEAF) {
+      if ((flags & FG_STATE_HARD) || !can_descend (state, type)) {
+         const uint32_t *formula = walk->policy->words + state->leaf;
+         if (formula[0] == 1) {
+            const fg_policy_rule *rule = walk->policy->rules + formula[1];
+            *kind = (fg_policy_kind)rule->kind;
+            return fg_policy_judge (walk->policy, rule, type, value, size, walk->phase);
+         }
+         return fg_policy_judge_formula (walk->policy, formula, type, value, size, walk->phase, kind);
+      }
+      *descend = true;
+      return FG_REASON_NONE;
+   }
+   if (can_descend (state, type)) {
+      *descend = true;
+      return FG_REASON_NONE;
+   }
+   return judge_dead_end (walk, type);
+}
+
+/* CSFLE or QE: that of the first rule below, for the name of the operator in errInfo. */
+static fg_policy_kind
+kind_below (const fg_policy *policy, uint32_t number, uint32_t depth)
+{
+   const fg_policy_state *state = policy->states + number;
+
+   if (number == FG_POLICY_DEAD || depth == 0) {
+      return FG_POLICY_CSFLE;
+   }
+   if (state->flags & FG_STATE_LEAF) {
+      return (fg_policy_kind)policy->rules[policy->words[state->leaf + 1]].kind;
+   }
+   for (uint32_t i = 0; state->n_names && i < 1u << state->slot_bits; i++) {
+      const fg_policy_slot *slot = policy->slots + state->slots + i;
+      if (slot->len != FG_POLICY_NONE && slot->target != FG_POLICY_DEAD) {
+         return kind_below (policy, slot->target, depth - 1);
+      }
+   }
+   return FG_POLICY_CSFLE;
+}
+
+/* Opens a document; false when its own length lies. */
+INLINE bool
+push (const fg_policy *policy, stack *open, frame *top, const uint8_t *doc, size_t size, uint32_t number, bool array)
+{
+   const fg_policy_state *state = policy->states + number;
+
+   if (size < 5 || fg_read_u32le (doc) != size || doc[size - 1] != 0) {
+      return false;
+   }
+   top->last = doc + size - 1;
+   top->seen = 0;
+   top->state = number;
+   top->position = 0;
+   top->array = array;
+   if (__builtin_expect (state->n_names > 64, 0)) {
+      memset (open->seen + top->words, 0, (state->n_names + 63) / 64 * sizeof open->seen[0]);
+   }
+   return true;
+}
+
+/* Words that the frame above the given one may use. */
+INLINE uint32_t
+next_words (const frame *f, const fg_policy_state *state)
+{
+   return f->words + (state->n_names > 64 ? (state->n_names + 63) / 64 : 0);
+}
+
+INLINE bool
+is_id (const char *name, size_t len)
+{
+   return len == 3 && memcmp (name, "_id", 3) == 0;
+}
+
+INLINE fg_check
+run (fg_walk *walk, stack *open, const uint8_t *doc, size_t len, uint32_t number, bool array, const bool reporting)
+{
+   const fg_policy *const policy = walk->policy;
+   frame *top = open->frames;
+   const fg_policy_state *state = policy->states + number;
+   const bool strict = policy->strict;
+   const uint8_t *at = doc + 4;
+   fg_check verdict = FG_CHECK_OK;
+
+   top->words = 0;
+   open->limit = doc + len;
+   if (len > INT32_MAX || !push (policy, open, top, doc, len, number, array)) {
+      return malformed (walk);
+   }
+   for (;;) {
+      if (at >= top->last) {
+         if (at != top->last) {
+            return malformed (walk);
+         }
+         at++;
+         if (top == open->frames) {
+            return verdict;
+         }
+         top--;
+         state = policy->states + top->state;
+         continue;
+      }
+      element e;
+      e.dotted = NULL;
+      name_scan name;
+      e.type = *at;
+      scan_name ((const char *)at + 1, (size_t)(open->limit - at - 1), &name);
+      const char *text = (const char *)at + 1;
+      e.value = at + name.len + 2;
+      if (__builtin_expect (e.value > top->last, 0) ||
+          __builtin_expect (!value_size (e.type, e.value, (size_t)(top->last - e.value), &e.size), 0)) {
+         return malformed (walk);
+      }
+      at = e.value + e.size;
+      if (top->array) {
+         e.kind = FG_STEP_ITEM;
+         e.slot = NULL;
+         e.index = top->position++;
+         e.target = fg_policy_item (policy, state, e.index);
+      } else {
+         if (__builtin_expect (name.dots != 0, 0) && strict) {
+            bool spells;
+            size_t components;
+            if (!spells_path (walk, top->state, text, name.len, &spells, NULL, 0, &components)) {
+               return FG_CHECK_ERROR;
+            }
+            if (spells && components > 1) {
+               const element dotted = {e.type, e.value, e.size, FG_POLICY_DEAD, FG_STEP_WILD, NULL, 0, text, name.len};
+               verdict = FG_CHECK_VIOLATION;
+               if (!report (walk, open, top, &dotted, FG_REASON_LITERAL_DOTTED, kind_below (policy, top->state, 8)) ||
+                   !reporting) {
+                  return FG_CHECK_VIOLATION;
+               }
+               continue;
+            }
+         }
+         e.index = 0;
+         e.slot = fg_policy_find (policy, state, text, name.len, name.head, name.tail);
+         if (e.slot) {
+            e.kind = FG_STEP_NAME;
+            e.target = e.slot->target;
+            if (e.target != FG_POLICY_DEAD && seen_before (open, top, state, e.slot->bit) && strict) {
+               verdict = FG_CHECK_VIOLATION;
+               if (!report (walk, open, top, &e, FG_REASON_DUPLICATE_NAME, kind_below (policy, e.target, 8)) ||
+                   !reporting) {
+                  return FG_CHECK_VIOLATION;
+               }
+            }
+         } else {
+            e.kind = FG_STEP_WILD;
+            e.target = FG_POLICY_DEAD;
+            if ((state->flags & FG_STATE_WILD) && !fg_policy_follow_wild (walk, state, text, name.len, &e.target)) {
+               return FG_CHECK_ERROR;
+            }
+         }
+      }
+      if (e.target == FG_POLICY_DEAD) {
+         continue;
+      }
+      const fg_policy_state *below = policy->states + e.target;
+      fg_policy_kind kind = FG_POLICY_CSFLE;
+      bool descend;
+      fg_reason reason = judge_value (walk, below, e.type, e.value, e.size, &descend, &kind);
+      if (descend) {
+         uint32_t words = next_words (top, state);
+         top++;
+         top->words = words;
+         if (!push (policy, open, top, e.value, e.size, e.target, e.type == 4)) {
+            return malformed (walk);
+         }
+         if (reporting) {
+            top->kind = e.kind;
+            top->slot = e.slot;
+            top->index = e.index;
+         }
+         state = below;
+         at = e.value + 4;
+         continue;
+      }
+      /* Any document has an _id: a rule for the inside of whatever names it has does not mean it. */
+      if (__builtin_expect (reason != FG_REASON_NONE, 0) &&
+          !(reason == FG_REASON_SCALAR_ON_PATH && e.kind == FG_STEP_WILD && top == open->frames &&
+            is_id (text, name.len))) {
+         verdict = FG_CHECK_VIOLATION;
+         kind = below->flags & FG_STATE_LEAF ? kind : kind_below (policy, e.target, 8);
+         if (!report (walk, open, top, &e, reason, kind) || !reporting) {
+            return FG_CHECK_VIOLATION;
+         }
+      }
+   }
+}
+
+/* A rule at the root can never hold: a document is not a ciphertext. */
+static fg_check
+refuse_root (fg_walk *walk, const uint8_t *doc, size_t len)
+{
+   const element e = {3, doc, len, walk->policy->root, FG_STEP_WILD, NULL, 0, NULL, 0};
+   (void)report (walk, NULL, NULL, &e, FG_REASON_NOT_ENCRYPTED, kind_below (walk->policy, walk->policy->root, 8));
+   return FG_CHECK_VIOLATION;
+}
+
+fg_check
+fg_policy_walk (fg_walk *walk, const uint8_t *doc, size_t len, uint32_t state, bool array)
+{
+   stack open;
+
+   if (len < 5) {
+      return malformed (walk);
+   }
+   if (state == walk->policy->root && !array && (walk->policy->states[state].flags & FG_STATE_HARD)) {
+      return refuse_root (walk, doc, len);
+   }
+   return walk->hit ? run (walk, &open, doc, len, state, array, true)
+                    : run (walk, &open, doc, len, state, array, false);
+}
+
+fg_check
+fg_policy_walk_value (fg_walk *walk, uint8_t type, const uint8_t *value, size_t len, uint32_t state)
+{
+   bool descend;
+   fg_policy_kind kind;
+   size_t size;
+
+   if (!value_size (type, value, len, &size) || size != len) {
+      return malformed (walk);
+   }
+   walk->reason = judge_value (walk, walk->policy->states + state, type, value, len, &descend, &kind);
+   if (descend) {
+      return fg_policy_walk (walk, value, len, state, type == 4);
+   }
+   return walk->reason == FG_REASON_NONE ? FG_CHECK_OK : FG_CHECK_VIOLATION;
+}
