@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define PROBE_NAME "probeA"
+#include "tests/modules/probe.h"
