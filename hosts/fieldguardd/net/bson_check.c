@@ -5,6 +5,7 @@
 
 #define DEPTH_CAP 250u
 #define MIN_DOC 5u
+#define SUBTYPE_OLD 2 /* binary data with its length once more inside */
 
 #define CODE_OVERFLOW 15
 #define CODE_INVALID_BSON 22
@@ -106,6 +107,9 @@ skip_binary (checker *c, fg_error *err)
    uint32_t len = fg_read_u32le (c->data + c->pos);
    if (len > INT32_MAX || len > room (c) - 5) {
       return invalid (err, "the length of binary data does not fit");
+   }
+   if (c->data[c->pos + 4] == SUBTYPE_OLD && (len < 4 || fg_read_u32le (c->data + c->pos + 5) != len - 4)) {
+      return invalid (err, "the inner length of old binary data does not fit");
    }
    c->pos += 5 + (size_t)len;
    return true;

@@ -4,7 +4,9 @@
 
 /*
  * Structure of incoming BSON: every length, terminator, type byte and boolean, the nesting depth. Nothing of fieldguardd looks into a
- * document that has not passed here. As in mongod, strings need not be UTF-8 and names may repeat.
+ * document that has not passed here. As in mongod, strings need not be UTF-8 and names may repeat. What libbson's iterator would stop at must
+ * not pass, or every field behind it would be invisible to whoever walks the document: so binary data of subtype 2 must state its inner length
+ * rightly, on which mongod does not insist.
  *
  * One pass, no recursion, no allocation.
  */

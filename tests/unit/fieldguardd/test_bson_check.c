@@ -117,6 +117,8 @@ test_lies (void)
       {13, {13, 0, 0, 0, 2, 'a', 0, 1, 0, 0, 0, 'x', 0}}, /* string without its NUL */
       {13, {13, 0, 0, 0, 5, 'a', 0, 1, 0, 0, 0, 0, 0}}, /* binary beyond the end */
       {13, {13, 0, 0, 0, 5, 'a', 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0}}, /* binary of negative length */
+      {15, {15, 0, 0, 0, 5, 'a', 0, 2, 0, 0, 0, 2, 0, 0, 0}}, /* subtype 2 without room for its inner length */
+      {17, {17, 0, 0, 0, 5, 'a', 0, 4, 0, 0, 0, 2, 1, 0, 0, 0, 0}}, /* subtype 2 with a wrong one */
       {8, {8, 0, 0, 0, 0x0A, 'a', 'b', 0}}, /* name runs into the end */
       {8, {8, 0, 0, 0, 0x14, 'a', 0, 0}}, /* unknown type */
       {13, {13, 0, 0, 0, 3, 'a', 0, 6, 0, 0, 0, 0, 0}}, /* inner document one byte too long */
