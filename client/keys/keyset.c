@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/keys/keyset.h"
+
+#include "base/base.h"
+#include "client/keys/key_document.h"
+#include "client/keys/key_filter.h"
+
+#include <stdlib.h>
+
+void
+fg_keyset_clear (fg_keyset *set)
+{
+   for (size_t i = 0; i < set->n; i++) {
+      bson_destroy (set->docs[i]);
+   }
+   free (set->docs);
+   memset (set, 0, sizeof *set);
+}
+
+static const uint8_t *
+id_of (const bson_t *bson)
+{
+   bson_iter_t iter;
+   const uint8_t *data = NULL;
+   uint32_t len = 0;
+
+   if (bson_iter_init_find (&iter, bson, "_id") && BSON_ITER_HOLDS_BINARY (&iter)) {
+      bson_iter_binary (&iter, NULL, &len, &data);
+   }
+   return len == FG_KEY_ID_LEN ? data : NULL;
+}
+
+static size_t
+index_of (const fg_keyset *set, const uint8_t id[FG_KEY_ID_LEN])
+{
+   size_t i = 0;
+
+   while (i < set->n && memcmp (id_of (set->docs[i]), id, FG_KEY_ID_LEN) != 0) {
+      i++;
+   }
+   return i;
+}
+
+static bool
+has_name (const bson_t *bson, const char *name)
+{
+   bson_iter_t iter;
+   bson_iter_t element;
+
+   if (!bson_iter_init_find (&iter, bson, "keyAltNames") || !bson_iter_recurse (&iter, &element)) {
+      return false;
+   }
+   while (bson_iter_next (&element)) {
+      if (BSON_ITER_HOLDS_UTF8 (&element) && strcmp (bson_iter_utf8 (&element, NULL), name) == 0) {
+         return true;
+      }
+   }
+   return false;
+}
+
+/* Whether a document other than the one at skip has the name. */
+static bool
+name_taken (const fg_keyset *set, const char *name, size_t skip)
+{
+   for (size_t i = 0; i < set->n; i++) {
+      if (i != skip && has_name (set->docs[i], name)) {
+         return true;
+      }
+   }
+   return false;
+}
+
+static bool
+duplicate_name (fg_error *err, const char *name)
+{
+   return fg_error_set (err, FG_ERROR_KEY, FG_E_EXISTS, "keyAltNames", "another key has the alt name `%s` already",
+                        name);
+}
+
+static bool
+check_new (const fg_keyset *set, const bson_t *bson, fg_error *err)
+{
+   fg_key_document doc;
+   bson_iter_t iter;
+
+   if (!fg_key_document_parse (bson, &doc, err)) {
+      return false;
+   }
+   if (index_of (set, doc.id) < set->n) {
+      return fg_error_set (err, FG_ERROR_KEY, FG_E_EXISTS, "_id", "a key with this _id exists already");
+   }
+   if (!bson_iter_init (&iter, &doc.alt_names)) {
+      return fg_error_set (err, FG_ERROR_KEY, FG_E_INVALID, "keyAltNames", "malformed alt names");
+   }
+   while (bson_iter_next (&iter)) {
+      const char *name = bson_iter_utf8 (&iter, NULL);
+      if (name_taken (set, name, SIZE_MAX)) {
+         return duplicate_name (err, name);
+      }
+   }
+   return true;
+}
+
+bool
+fg_keyset_insert (fg_keyset *set, const bson_t *bson, fg_error *err)
+{
+   if (!check_new (set, bson, err)) {
+      return false;
+   }
+   if (set->n == set->cap) {
+      size_t cap = set->cap ? set->cap * 2 : 16;
+      bson_t **docs = realloc (set->docs, cap * sizeof *docs);
+      if (!docs) {
+         return fg_error_set (err, FG_ERROR_KEY, FG_E_NOMEM, NULL, "out of memory");
+      }
+      set->docs = docs;
+      set->cap = cap;
+   }
+   set->docs[set->n++] = bson_copy (bson);
+   return true;
+}
+
+static bool
+wanted (const bson_t *bson, const uint8_t *ids, size_t n_ids, const char *const *names, size_t n_names)
+{
+   const uint8_t *id = id_of (bson);
+
+   for (size_t i = 0; i < n_ids; i++) {
+      if (memcmp (id, ids + i * FG_KEY_ID_LEN, FG_KEY_ID_LEN) == 0) {
+         return true;
+      }
+   }
+   for (size_t i = 0; i < n_names; i++) {
+      if (has_name (bson, names[i])) {
+         return true;
+      }
+   }
+   return false;
+}
+
+bool
+fg_keyset_find (const fg_keyset *set, const uint8_t *ids, size_t n_ids, const char *const *names, size_t n_names,
+                fg_key_visit visit, void *ctx, fg_error *err)
+{
+   (void)err;
+   for (size_t i = 0; i < set->n; i++) {
+      if (wanted (set->docs[i], ids, n_ids, names, n_names) && !visit (ctx, set->docs[i])) {
+         break;
+      }
+   }
+   return true;
+}
+
+bool
+fg_keyset_find_matching (const fg_keyset *set, const bson_t *filter, fg_key_visit visit, void *ctx, fg_error *err)
+{
+   if (!fg_key_filter_check (filter, err)) {
+      return false;
+   }
+   for (size_t i = 0; i < set->n; i++) {
+      if (fg_key_filter_matches (filter, set->docs[i]) && !visit (ctx, set->docs[i])) {
+         break;
+      }
+   }
+   return true;
+}
+
+static void
+replace (fg_keyset *set, size_t i, bson_t *bson)
+{
+   bson_destroy (set->docs[i]);
+   set->docs[i] = bson;
+}
+
+bool
+fg_keyset_rewrap (fg_keyset *set, const uint8_t id[FG_KEY_ID_LEN], const uint8_t *old_material, size_t old_len,
+                  int64_t old_update_ms, const bson_t *master_key, const uint8_t *material, size_t len, bool *changed,
+                  fg_error *err)
+{
+   size_t i = index_of (set, id);
+   fg_key_document doc;
+
+   *changed = false;
+   if (i == set->n) {
+      return true;
+   }
+   if (!fg_key_document_parse (set->docs[i], &doc, err)) {
+      return false;
+   }
+   if (doc.update_ms != old_update_ms || doc.material_len != old_len ||
+       memcmp (doc.material, old_material, old_len) != 0) {
+      return true;
+   }
+   bson_t *bson = fg_key_document_rewrapped (set->docs[i], master_key, material, len, fg_now_ms (), err);
+   if (!bson) {
+      return false;
+   }
+   replace (set, i, bson);
+   *changed = true;
+   return true;
+}
+
+bool
+fg_keyset_remove (fg_keyset *set, const uint8_t id[FG_KEY_ID_LEN])
+{
+   size_t i = index_of (set, id);
+
+   if (i == set->n) {
+      return false;
+   }
+   bson_destroy (set->docs[i]);
+   memmove (&set->docs[i], &set->docs[i + 1], (set->n - i - 1) * sizeof set->docs[0]);
+   set->n--;
+   return true;
+}
+
+/* Puts changed in the place of document i, which goes to the caller. */
+static bool
+hand_over (fg_keyset *set, size_t i, bson_t *changed, bson_t **previous)
+{
+   if (!changed) {
+      return false;
+   }
+   *previous = set->docs[i];
+   set->docs[i] = changed;
+   return true;
+}
+
+bool
+fg_keyset_add_alt_name (fg_keyset *set, const uint8_t id[FG_KEY_ID_LEN], const char *name, bson_t **previous,
+                        fg_error *err)
+{
+   size_t i = index_of (set, id);
+
+   *previous = NULL;
+   if (i == set->n) {
+      return true;
+   }
+   if (name_taken (set, name, i)) {
+      return duplicate_name (err, name);
+   }
+   return hand_over (set, i, fg_key_document_with_name (set->docs[i], name, err), previous);
+}
+
+bool
+fg_keyset_remove_alt_name (fg_keyset *set, const uint8_t id[FG_KEY_ID_LEN], const char *name, bson_t **previous,
+                           fg_error *err)
+{
+   size_t i = index_of (set, id);
+
+   *previous = NULL;
+   if (i == set->n) {
+      return true;
+   }
+   return hand_over (set, i, fg_key_document_without_name (set->docs[i], name, err), previous);
+}

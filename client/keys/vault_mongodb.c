@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/keys/key_document.h"
+
+#include <mongoc/mongoc.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct mongodb_vault {
+   mongoc_client_pool_t *pool;
+   char *db;
+   char *collection;
+} mongodb_vault;
+
+/* A borrowed connection and the collection at majority read and write concern. */
+typedef struct session {
+   mongodb_vault *vault;
+   mongoc_client_t *client;
+   mongoc_collection_t *collection;
+} session;
+
+static void
+begin (session *s, void *self)
+{
+   mongoc_read_concern_t *read_concern = mongoc_read_concern_new ();
+   mongoc_write_concern_t *write_concern = mongoc_write_concern_new ();
+
+   s->vault = self;
+   s->client = mongoc_client_pool_pop (s->vault->pool);
+   s->collection = mongoc_client_get_collection (s->client, s->vault->db, s->vault->collection);
+   mongoc_read_concern_set_level (read_concern, MONGOC_READ_CONCERN_LEVEL_MAJORITY);
+   mongoc_write_concern_set_wmajority (write_concern, -1);
+   mongoc_collection_set_read_concern (s->collection, read_concern);
+   mongoc_collection_set_write_concern (s->collection, write_concern);
+   mongoc_read_concern_destroy (read_concern);
+   mongoc_write_concern_destroy (write_concern);
+}
+
+static void
+end (session *s)
+{
+   mongoc_collection_destroy (s->collection);
+   mongoc_client_pool_push (s->vault->pool, s->client);
+}
+
+/* A duplicate key's text holds the key that exists already, an alt name or an id: left out. */
+static bool
+failed (const bson_error_t *error, const char *what, fg_error *err)
+{
+   if (error->code == 11000) {
+      return fg_error_set (err, FG_ERROR_KEY, FG_E_EXISTS, NULL,
+                           "key vault: %s: a key with this _id or alt name exists already", what);
+   }
+   fg_error_domain domain = error->domain == MONGOC_ERROR_SERVER || error->domain == MONGOC_ERROR_WRITE_CONCERN ||
+                                  error->domain == MONGOC_ERROR_QUERY || error->domain == MONGOC_ERROR_COLLECTION
+                               ? FG_ERROR_SERVER
+                               : FG_ERROR_KEY;
+   int32_t code = domain == FG_ERROR_SERVER ? (int32_t)error->code : FG_E_IO;
+   return fg_error_set (err, domain, code, NULL, "key vault: %s: %s", what, error->message);
+}
+
+static bool
+visit_all (session *s, const bson_t *filter, fg_key_visit visit, void *ctx, fg_error *err)
+{
+   mongoc_cursor_t *cursor = mongoc_collection_find_with_opts (s->collection, filter, NULL, NULL);
+   const bson_t *doc;
+   bson_error_t error;
+   bool more = true;
+
+   while (more && mongoc_cursor_next (cursor, &doc)) {
+      more = visit (ctx, doc);
+   }
+   bool ok = !mongoc_cursor_error (cursor, &error) || failed (&error, "find", err);
+   mongoc_cursor_destroy (cursor);
+   return ok;
+}
+
+/* As libmongocrypt asks: {$or: [{_id: {$in: ids}}, {keyAltNames: {$in: names}}]}, both arms always there. */
+static bson_t *
+lookup_filter (const uint8_t *ids, size_t n_ids, const char *const *names, size_t n_names)
+{
+   bson_t *filter = bson_new ();
+   bson_t either, arm, condition, list;
+   char buf[16];
+   const char *key;
+
+   bson_append_array_begin (filter, "$or", 3, &either);
+   bson_append_document_begin (&either, "0", 1, &arm);
+   bson_append_document_begin (&arm, "_id", 3, &condition);
+   bson_append_array_begin (&condition, "$in", 3, &list);
+   for (size_t i = 0; i < n_ids; i++) {
+      size_t n = bson_uint32_to_string ((uint32_t)i, &key, buf, sizeof buf);
+      bson_append_binary (&list, key, (int)n, BSON_SUBTYPE_UUID, ids + i * FG_KEY_ID_LEN, FG_KEY_ID_LEN);
+   }
+   bson_append_array_end (&condition, &list);
+   bson_append_document_end (&arm, &condition);
+   bson_append_document_end (&either, &arm);
+   bson_append_document_begin (&either, "1", 1, &arm);
+   bson_append_document_begin (&arm, "keyAltNames", -1, &condition);
+   bson_append_array_begin (&condition, "$in", 3, &list);
+   for (size_t i = 0; i < n_names; i++) {
+      size_t n = bson_uint32_to_string ((uint32_t)i, &key, buf, sizeof buf);
+      bson_append_utf8 (&list, key, (int)n, names[i], -1);
+   }
+   bson_append_array_end (&condition, &list);
+   bson_append_document_end (&arm, &condition);
+   bson_append_document_end (&either, &arm);
+   bson_append_array_end (filter, &either);
+   return filter;
+}
+
+static bool
+mongodb_find (void *self, const uint8_t *ids, size_t n_ids, const char *const *names, size_t n_names,
+              fg_key_visit visit, void *ctx, fg_error *err)
+{
+   session s;
+   bson_t *filter = lookup_filter (ids, n_ids, names, n_names);
+
+   begin (&s, self);
+   bool ok = visit_all (&s, filter, visit, ctx, err);
+   end (&s);
+   bson_destroy (filter);
+   return ok;
+}
+
+static bool
+mongodb_find_matching (void *self, const bson_t *filter, fg_key_visit visit, void *ctx, fg_error *err)
+{
+   session s;
+
+   begin (&s, self);
+   bool ok = visit_all (&s, filter, visit, ctx, err);
+   end (&s);
+   return ok;
+}
+
+static bool
+mongodb_insert (void *self, const bson_t *key_document, fg_error *err)
+{
+   session s;
+   bson_error_t error;
+
+   begin (&s, self);
+   bool ok =
+      mongoc_collection_insert_one (s.collection, key_document, NULL, NULL, &error) || failed (&error, "insert", err);
+   end (&s);
+   return ok;
+}
+
+static int64_t
+count_of (const bson_t *reply, const char *name)
+{
+   bson_iter_t iter;
+
+   return bson_iter_init_find (&iter, reply, name) ? bson_iter_as_int64 (&iter) : 0;
+}
+
+static bool
+mongodb_rewrap (void *self, const uint8_t id[FG_KEY_ID_LEN], const uint8_t *old_material, size_t old_len,
+                int64_t old_update_ms, const bson_t *master_key, const uint8_t *material, size_t len, bool *changed,
+                fg_error *err)
+{
+   session s;
+   bson_t filter = BSON_INITIALIZER;
+   bson_t update = BSON_INITIALIZER;
+   bson_t reply;
+   bson_t part;
+   bson_error_t error;
+
+   bson_append_binary (&filter, "_id", 3, BSON_SUBTYPE_UUID, id, FG_KEY_ID_LEN);
+   bson_append_binary (&filter, "keyMaterial", -1, BSON_SUBTYPE_BINARY, old_material, (uint32_t)old_len);
+   BSON_APPEND_DATE_TIME (&filter, "updateDate", old_update_ms);
+   bson_append_document_begin (&update, "$set", 4, &part);
+   BSON_APPEND_DOCUMENT (&part, "masterKey", master_key);
+   bson_append_binary (&part, "keyMaterial", -1, BSON_SUBTYPE_BINARY, material, (uint32_t)len);
+   bson_append_document_end (&update, &part);
+   bson_append_document_begin (&update, "$currentDate", -1, &part);
+   BSON_APPEND_BOOL (&part, "updateDate", true);
+   bson_append_document_end (&update, &part);
+
+   begin (&s, self);
+   bool ok = mongoc_collection_update_one (s.collection, &filter, &update, NULL, &reply, &error) ||
+             failed (&error, "update", err);
+   *changed = ok && count_of (&reply, "matchedCount") == 1;
+   bson_destroy (&reply);
+   end (&s);
+   bson_destroy (&update);
+   bson_destroy (&filter);
+   return ok;
+}
+
+static bool
+mongodb_remove (void *self, const uint8_t id[FG_KEY_ID_LEN], bool *removed, fg_error *err)
+{
+   session s;
+   bson_t filter = BSON_INITIALIZER;
+   bson_t reply;
+   bson_error_t error;
+
+   bson_append_binary (&filter, "_id", 3, BSON_SUBTYPE_UUID, id, FG_KEY_ID_LEN);
+   begin (&s, self);
+   bool ok =
+      mongoc_collection_delete_one (s.collection, &filter, NULL, &reply, &error) || failed (&error, "delete", err);
+   *removed = ok && count_of (&reply, "deletedCount") == 1;
+   bson_destroy (&reply);
+   end (&s);
+   bson_destroy (&filter);
+   return ok;
+}
+
+/* The document before the update, out of findAndModify's reply. */
+static bson_t *
+previous_document (const bson_t *reply)
+{
+   bson_iter_t iter;
+   bson_t doc;
+   const uint8_t *data;
+   uint32_t len;
+
+   if (!bson_iter_init_find (&iter, reply, "value") || !BSON_ITER_HOLDS_DOCUMENT (&iter)) {
+      return NULL;
+   }
+   bson_iter_document (&iter, &len, &data);
+   return bson_init_static (&doc, data, len) ? bson_copy (&doc) : NULL;
+}
+
+static bool
+find_and_update (void *self, const uint8_t id[FG_KEY_ID_LEN], const bson_t *update, bson_t **previous, fg_error *err)
+{
+   session s;
+   bson_t filter = BSON_INITIALIZER;
+   bson_t reply;
+   bson_error_t error;
+   mongoc_find_and_modify_opts_t *opts = mongoc_find_and_modify_opts_new ();
+
+   *previous = NULL;
+   bson_append_binary (&filter, "_id", 3, BSON_SUBTYPE_UUID, id, FG_KEY_ID_LEN);
+   mongoc_find_and_modify_opts_set_update (opts, update);
+   begin (&s, self);
+   bool ok = mongoc_collection_find_and_modify_with_opts (s.collection, &filter, opts, &reply, &error) ||
+             failed (&error, "findAndModify", err);
+   if (ok) {
+      *previous = previous_document (&reply);
+   }
+   bson_destroy (&reply);
+   end (&s);
+   mongoc_find_and_modify_opts_destroy (opts);
+   bson_destroy (&filter);
+   return ok;
+}
+
+static bool
+mongodb_add_alt_name (void *self, const uint8_t id[FG_KEY_ID_LEN], const char *name, bson_t **previous, fg_error *err)
+{
+   bson_t *update = BCON_NEW ("$addToSet", "{", "keyAltNames", BCON_UTF8 (name), "}");
+   bool ok = find_and_update (self, id, update, previous, err);
+
+   bson_destroy (update);
+   return ok;
+}
+
+/* In one step, so that the field goes with its last name. $literal: a name may begin with a dollar sign. */
+static bool
+mongodb_remove_alt_name (void *self, const uint8_t id[FG_KEY_ID_LEN], const char *name, bson_t **previous,
+                         fg_error *err)
+{
+   bson_t *update =
+      BCON_NEW ("0", "{", "$set", "{", "keyAltNames", "{", "$cond", "[", "{", "$eq", "[", BCON_UTF8 ("$keyAltNames"),
+                "[", "{", "$literal", BCON_UTF8 (name), "}", "]", "]", "}", BCON_UTF8 ("$$REMOVE"), "{", "$filter", "{",
+                "input", BCON_UTF8 ("$keyAltNames"), "cond", "{", "$ne", "[", BCON_UTF8 ("$$this"), "{", "$literal",
+                BCON_UTF8 (name), "}", "]", "}", "}", "}", "]", "}", "}", "}");
+   bson_t command = BSON_INITIALIZER;
+   bson_t query;
+   bson_t reply;
+   bson_error_t error;
+   session s;
+
+   /* As a command: the helper sends an update document, not a pipeline. */
+   *previous = NULL;
+   begin (&s, self);
+   BSON_APPEND_UTF8 (&command, "findAndModify", s.vault->collection);
+   bson_append_document_begin (&command, "query", -1, &query);
+   bson_append_binary (&query, "_id", 3, BSON_SUBTYPE_UUID, id, FG_KEY_ID_LEN);
+   bson_append_document_end (&command, &query);
+   BSON_APPEND_ARRAY (&command, "update", update);
+   bool ok = mongoc_collection_write_command_with_opts (s.collection, &command, NULL, &reply, &error) ||
+             failed (&error, "findAndModify", err);
+   if (ok) {
+      *previous = previous_document (&reply);
+   }
+   bson_destroy (&reply);
+   end (&s);
+   bson_destroy (&command);
+   bson_destroy (update);
+   return ok;
+}
+
+static bool
+mongodb_create_index (void *self, fg_error *err)
+{
+   bson_t *command;
+   bson_t reply;
+   bson_error_t error;
+   session s;
+
+   begin (&s, self);
+   command =
+      BCON_NEW ("createIndexes", BCON_UTF8 (s.vault->collection), "indexes", "[", "{", "name",
+                BCON_UTF8 ("keyAltNames_1"), "key", "{", "keyAltNames", BCON_INT32 (1), "}", "unique", BCON_BOOL (true),
+                "partialFilterExpression", "{", "keyAltNames", "{", "$exists", BCON_BOOL (true), "}", "}", "}", "]");
+   bool ok = mongoc_collection_write_command_with_opts (s.collection, command, NULL, &reply, &error) ||
+             failed (&error, "createIndexes", err);
+   bson_destroy (&reply);
+   bson_destroy (command);
+   end (&s);
+   return ok;
+}
+
+static void
+mongodb_free (void *self)
+{
+   mongodb_vault *v = self;
+
+   if (v->pool) {
+      mongoc_client_pool_destroy (v->pool);
+   }
+   free (v->db);
+   free (v->collection);
+   free (v);
+}
+
+static const fg_key_vault_ops mongodb_ops = {
+   .size = sizeof (fg_key_vault_ops),
+   .name = "mongodb",
+   .find = mongodb_find,
+   .find_matching = mongodb_find_matching,
+   .insert = mongodb_insert,
+   .rewrap = mongodb_rewrap,
+   .remove = mongodb_remove,
+   .add_alt_name = mongodb_add_alt_name,
+   .remove_alt_name = mongodb_remove_alt_name,
+   .create_index = mongodb_create_index,
+   .free = mongodb_free,
+};
+
+static bool
+split_namespace (mongodb_vault *v, const char *ns, fg_error *err)
+{
+   const char *dot = strchr (ns, '.');
+
+   if (!dot || dot == ns || dot[1] == '\0') {
+      return fg_error_set (err, FG_ERROR_USAGE, FG_E_INVALID, ns, "a key vault's namespace is \"database.collection\"");
+   }
+   v->db = strndup (ns, (size_t)(dot - ns));
+   v->collection = strdup (dot + 1);
+   return (v->db && v->collection) || fg_error_set (err, FG_ERROR_KEY, FG_E_NOMEM, NULL, "out of memory");
+}
+
+/* The URI may carry a password: it is in no message. */
+static bool
+open_pool (mongodb_vault *v, const char *text, fg_error *err)
+{
+   mongoc_uri_t *uri = mongoc_uri_new (text);
+
+   if (!uri) {
+      return fg_error_set (err, FG_ERROR_USAGE, FG_E_INVALID, NULL, "the key vault's URI is not a valid MongoDB URI");
+   }
+   v->pool = mongoc_client_pool_new (uri);
+   mongoc_uri_destroy (uri);
+   if (!v->pool || !mongoc_client_pool_set_error_api (v->pool, MONGOC_ERROR_API_VERSION_2)) {
+      return fg_error_set (err, FG_ERROR_KEY, FG_E_INVALID, NULL, "the key vault's URI cannot be used");
+   }
+   return true;
+}
+
+fg_key_vault *
+fg_key_vault_mongodb_new (const char *uri, const char *ns, fg_error *err)
+{
+   fg_key_vault *vault = NULL;
+   mongodb_vault *v = calloc (1, sizeof *v);
+
+   if (!v) {
+      fg_error_set (err, FG_ERROR_KEY, FG_E_NOMEM, NULL, "out of memory");
+      return NULL;
+   }
+   mongoc_init ();
+   if (split_namespace (v, ns, err) && open_pool (v, uri, err)) {
+      vault = fg_key_vault_new (&mongodb_ops, v, err);
+   }
+   if (!vault) {
+      mongodb_free (v);
+   }
+   return vault;
+}
