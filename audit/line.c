@@ -18,7 +18,7 @@ fg_audit_timestamp (char *buf, size_t len)
    clock_gettime (CLOCK_REALTIME, &now);
    gmtime_r (&now.tv_sec, &utc);
    strftime (seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &utc);
-   snprintf (buf, len, "%s.%03ld+00:00", seconds, now.tv_nsec / 1000000);
+   snprintf (buf, len, "%s.%03ldZ", seconds, now.tv_nsec / 1000000);
 }
 
 /* --- a cursor over text that may be hostile ------------------------------------------------------------------------------ */

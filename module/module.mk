@@ -8,3 +8,4 @@ ALL_ARTIFACTS += $(B)/lib/libfieldguard-host.so
 # fieldguard.so: exports its magic block and its init, and nothing else.
 $(eval $(call shared_object,lib/fieldguard.so,$(wildcard module/*.c),fieldguard-audit fieldguard-schema fieldguard-base,$(BSON_LIBS) $(PCRE2_LIBS) $(CRYPTO_LIBS),module/fieldguard.map))
 ALL_ARTIFACTS += $(B)/lib/fieldguard.so
+$(eval $(call unit_tests,module,fieldguard-host fieldguard-audit fieldguard-base,$(BSON_LIBS) $(CRYPTO_LIBS)))

@@ -45,7 +45,7 @@ bool fg_audit_log_rotate (fg_audit_log *log, fg_error *err) FG_WARN_UNUSED;
 /* Writes the closing record, syncs, closes. NULL is legal. */
 bool fg_audit_log_close (fg_audit_log *log, fg_error *err);
 
-/* Now, as it stands in `ts`: "2026-11-22T05:01:02.345+00:00". buf: at least 32 bytes. */
+/* Now, as it stands in `ts`: "2026-11-22T05:01:02.345Z". buf: at least 32 bytes. */
 void fg_audit_timestamp (char *buf, size_t len);
 
 typedef enum fg_audit_finding {
