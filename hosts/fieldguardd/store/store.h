@@ -164,11 +164,15 @@ void fgd_store_count_returned (fgd_store *store, uint64_t n);
 
 /* --- the modules' say in a write ------------------------------------------------------------------------------------- */
 
-/* Runs the modules' validate chain for one document within this job's unit of work, and prepare_commit when something was recorded. ALLOW and ALLOW_AND_RECORD: may be put.
- * REJECT: refusal is filled; release it with fg_refusal_release. */
+/* Runs the modules' validate chain for one document within this job's unit of work. REJECT: refusal is filled; release it with fg_refusal_release. Otherwise the other
+ * checks follow, and then exactly one of accept (the document is about to be put) and decline (something else refused it: what modules had on record for
+ * it is dropped). */
 fg_verdict fgd_txn_validate (fgd_txn *txn, const fgd_coll *coll, const fg_client_info *client, fg_op op, uint32_t flags,
                              const uint8_t *post, size_t post_len, const uint8_t *pre, size_t pre_len,
                              fg_refusal *refusal);
+/* False: a module cannot commit what it recorded; refusal is filled, and the document must not be put. */
+bool fgd_txn_accept (fgd_txn *txn, fg_refusal *refusal) FG_WARN_UNUSED;
+void fgd_txn_decline (fgd_txn *txn);
 
 /* --- DDL (write transactions only) ------------------------------------------------------------------------------------ */
 

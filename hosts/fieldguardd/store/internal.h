@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FGD_STORE_INTERNAL_H
+#define FGD_STORE_INTERNAL_H
+
+/*
+ * What the store's files share. Three LMDB databases: `catalog` (collection id -> BSON), `records` (collection id, record id -> document) and
+ * `entries` (index id, encoded key, record id -> one byte: whether the key's encoding is exact). Ids are big-endian, so that byte order is number order.
+ */
+
+#include "base/base.h"
+#include "hosts/fieldguardd/store/key.h"
+#include "hosts/fieldguardd/store/store.h"
+
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* The collections at one moment, sorted by namespace. Immutable; shared by reference count. */
+typedef struct fgd_catalog {
+   atomic_int refs;
+   size_t n;
+   fgd_coll *colls[];
+} fgd_catalog;
+
+struct fgd_store {
+   MDB_env *env;
+   MDB_dbi catalog_dbi;
+   MDB_dbi records;
+   MDB_dbi entries;
+   int lock_fd;
+   fg_loader *loader;
+   void *log_ctx;
+   void (*log) (void *ctx, fg_severity severity, int32_t id, const char *message, const char *attr_json);
+   fgd_cursors *cursors;
+
+   pthread_rwlock_t publish; /* a snapshot and its catalog are taken together under it, and change together */
+   fgd_catalog *catalog;
+
+   uint64_t next_record; /* writer thread only */
+   uint64_t next_id; /* of collections and indexes; writer thread only */
+
+   pthread_mutex_t mutex; /* guards the queue */
+   pthread_cond_t wake;
+   fgd_job *head;
+   fgd_job **tail;
+   bool stop;
+   bool running;
+   pthread_t thread;
+
+   atomic_uint_fast64_t jobs, batches, failed_batches, inserted, updated, deleted, returned;
+};
+
+/* Units of one batch, in chunks, because modules keep pointers to them. */
+#define FGD_UNIT_CHUNK 32
+typedef struct fgd_unit_chunk {
+   struct fgd_unit_chunk *next;
+   size_t n;
+   fg_unit units[FGD_UNIT_CHUNK];
+} fgd_unit_chunk;
+
+struct fgd_txn {
+   fgd_store *store;
+   MDB_txn *mdb;
+   fgd_catalog *catalog;
+   bool write;
+   bool dirty; /* something was put */
+   bool broken; /* LMDB refused something: this transaction can only be rolled back */
+   fg_error failure; /* why */
+   size_t bytes; /* put so far */
+   fgd_job *jobs; /* that ran in this transaction, oldest first */
+   fgd_job **jobs_tail;
+   fgd_unit_chunk *units; /* newest first */
+   fg_unit *open_unit; /* of the running job: may take further documents */
+   fgd_keys keys; /* scratch */
+   fgd_keys other_keys;
+};
+
+/* --- error.c ------------------------------------------------------------------------------------------------------- */
+
+/* Turns an LMDB or errno code into the server error that a client gets. Returns false. */
+bool fgd_store_error (fg_error *err, int rc, const char *what);
+/* As fgd_store_error, and marks the write transaction as broken. */
+bool fgd_txn_break (fgd_txn *txn, int rc, const char *what, fg_error *err);
+bool fgd_no_memory (fg_error *err);
+/* False with the error when the transaction is lost already: nothing may be asked of LMDB then. */
+bool fgd_txn_usable (const fgd_txn *txn, fg_error *err);
+
+/* --- catalog.c ----------------------------------------------------------------------------------------------------- */
+
+fgd_catalog *fgd_catalog_new (size_t n);
+void fgd_catalog_ref (fgd_catalog *catalog);
+void fgd_catalog_unref (fgd_catalog *catalog);
+/* A copy without `gone` (by pointer, may be NULL) and `gone2`, and with `added` (may be NULL); takes over the caller's reference of added. */
+fgd_catalog *fgd_catalog_with (const fgd_catalog *catalog, const fgd_coll *gone, const fgd_coll *gone2,
+                               fgd_coll *added);
+const fgd_coll *fgd_catalog_find (const fgd_catalog *catalog, const char *db, const char *name);
+
+fgd_coll *fgd_coll_new (const char *db, const char *name, uint64_t id, const uint8_t uuid[16], const bson_t *options,
+                        fg_error *err);
+/* A copy that may be changed before it is published. options NULL: the same. */
+fgd_coll *fgd_coll_copy (const fgd_coll *coll, const char *db, const char *name, const bson_t *options, fg_error *err);
+bool fgd_coll_add_index (fgd_coll *coll, uint64_t id, const bson_t *spec, fg_error *err);
+void fgd_coll_unref (fgd_coll *coll);
+bool fgd_catalog_load (fgd_store *store, fg_error *err);
+bool fgd_catalog_put (fgd_txn *txn, const fgd_coll *coll, fg_error *err);
+bool fgd_catalog_del (fgd_txn *txn, const fgd_coll *coll, fg_error *err);
+
+/* --- index.c ------------------------------------------------------------------------------------------------------- */
+
+fgd_index *fgd_index_new (uint64_t id, const bson_t *spec, fg_error *err);
+void fgd_index_free (fgd_index *index);
+/* Whether the document belongs in the index at all (partial filter). */
+fg_match fgd_index_covers (const fgd_index *index, const uint8_t *doc, size_t len, fg_error *err);
+bool fgd_index_check (fgd_txn *txn, const fgd_coll *coll, const fgd_index *index, const uint8_t *doc, size_t len,
+                      uint64_t replaces, bson_t *detail, fg_error *err);
+bool fgd_index_put (fgd_txn *txn, const fgd_index *index, const uint8_t *doc, size_t len, uint64_t record,
+                    fg_error *err);
+bool fgd_index_del (fgd_txn *txn, const fgd_index *index, const uint8_t *doc, size_t len, uint64_t record,
+                    fg_error *err);
+
+/* --- record.c ------------------------------------------------------------------------------------------------------ */
+
+#define FGD_RECORD_KEY 16
+void fgd_put_u64be (uint8_t *out, uint64_t value);
+uint64_t fgd_get_u64be (const uint8_t *in);
+bool fgd_record_get (fgd_txn *txn, const fgd_coll *coll, uint64_t id, fgd_record *record, bool *found, fg_error *err);
+/* Deletes every key that starts with the 8 bytes of id. */
+bool fgd_delete_prefix (fgd_txn *txn, MDB_dbi dbi, uint64_t id, fg_error *err);
+
+/* --- writer.c ------------------------------------------------------------------------------------------------------ */
+
+bool fgd_writer_start (fgd_store *store, fg_error *err);
+void fgd_writer_stop (fgd_store *store);
+/* Commits what the batch has written and tells every job before the running one. A fresh transaction follows. */
+bool fgd_txn_flush (fgd_txn *txn, fg_error *err);
+/* Commits this transaction together with the catalog that belongs to it, and begins a new one. next is taken over. */
+bool fgd_txn_publish (fgd_txn *txn, fgd_catalog *next, fg_error *err);
+
+#endif /* FGD_STORE_INTERNAL_H */
