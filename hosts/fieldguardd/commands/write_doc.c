@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hosts/fieldguardd/commands/write_doc.h"
+#include "hosts/fieldguardd/query/update.h"
+#include "hosts/fieldguardd/store/key.h"
+#include "hosts/fieldguardd/store/show.h"
+
+#include <stdlib.h>
+
+#define SAFE_CONTENT "__safeContent__"
+
+void
+fgd_failure_init (fgd_failure *failure)
+{
+   fg_error_clear (&failure->error);
+   bson_init (&failure->extra);
+}
+
+void
+fgd_failure_destroy (fgd_failure *failure)
+{
+   bson_destroy (&failure->extra);
+}
+
+uint32_t
+fgd_write_flags (const fg_value *bypass, const fg_value *encryption_information)
+{
+   return (fgd_value_bool (bypass) ? FG_WRITE_BYPASS : 0u) |
+          (fgd_value_present (encryption_information) ? FG_WRITE_ENCRYPTION_INFO : 0u);
+}
+
+/* --- the collection ------------------------------------------------------------------------------------------------- */
+
+bool
+fgd_write_open (fgd_write *write, fgd_request *request, const char *db, const char *name, fg_error *err)
+{
+   const fg_value absent = {0, NULL, 0};
+
+   write->request = request;
+   write->txn = request->txn;
+   write->db = db;
+   write->name = name;
+   write->flags = 0;
+   write->let = fgd_value_document (&absent);
+   if (strncmp (name, "system.", 7) == 0) {
+      return fg_error_set (err, FG_ERROR_SERVER, 73, NULL, "cannot write to %s.%s", db, name);
+   }
+   write->coll = fgd_txn_collection (request->txn, db, name);
+   return true;
+}
+
+bool
+fgd_write_create_collection (fgd_write *write, fg_error *err)
+{
+   bson_t options = BSON_INITIALIZER;
+
+   bool ok = write->coll || fgd_ddl_create (write->txn, write->request->client, write->db, write->name, &options, err);
+   bson_destroy (&options);
+   write->coll = fgd_txn_collection (write->txn, write->db, write->name);
+   return ok && write->coll;
+}
+
+/* --- _id ------------------------------------------------------------------------------------------------------------ */
+
+fg_value
+fgd_document_id (const uint8_t *doc, size_t len)
+{
+   bson_t view;
+   bson_iter_t iter;
+
+   if (bson_init_static (&view, doc, len) && bson_iter_init_find (&iter, &view, "_id")) {
+      return fgd_iter_value (&iter);
+   }
+   return (fg_value){0, NULL, 0};
+}
+
+void
+fgd_new_object_id (uint8_t out[12])
+{
+   bson_oid_t oid;
+
+   bson_oid_init (&oid, NULL);
+   memcpy (out, oid.bytes, 12);
+}
+
+/* mongod's texts for what no _id may be, and for two of them. */
+static bool
+check_id (const bson_t *doc, bool *first, fg_value *id, fg_error *err)
+{
+   bson_iter_t iter;
+   size_t position = 0;
+
+   *id = (fg_value){0, NULL, 0};
+   *first = false;
+   if (!bson_iter_init (&iter, doc)) {
+      return fg_error_set (err, FG_ERROR_SERVER, 22, NULL, "malformed document");
+   }
+   for (; bson_iter_next (&iter); position++) {
+      if (strcmp (bson_iter_key (&iter), "_id") != 0) {
+         continue;
+      }
+      if (id->type) {
+         return fg_error_set (err, FG_ERROR_SERVER, 2, NULL, "can't have multiple _id fields");
+      }
+      *id = fgd_iter_value (&iter);
+      *first = position == 0;
+      if (id->type == 0x04 || id->type == 0x0B || id->type == 0x06) {
+         return fg_error_set (err, FG_ERROR_SERVER, id->type == 0x06 ? 2 : 53, NULL, "can't use a%s %s for _id",
+                              id->type == 0x04 || id->type == 0x06 ? "n" : "", fgd_type_name (id->type));
+      }
+   }
+   return true;
+}
+
+/* The document with its _id in front; NULL with *failed false when it is so already. */
+static bson_t *
+with_id_first (const bson_t *doc, const fg_value *id)
+{
+   bson_iter_t iter;
+   bson_t *out = bson_sized_new (doc->len + 32);
+   uint8_t oid[12];
+   bool ok = true;
+
+   if (id->type) {
+      ok = fgd_append_value (out, "_id", id);
+   } else {
+      fgd_new_object_id (oid);
+      fg_value made = {0x07, oid, sizeof oid};
+      ok = fgd_append_value (out, "_id", &made);
+   }
+   ok = ok && bson_iter_init (&iter, doc);
+   while (ok && bson_iter_next (&iter)) {
+      if (strcmp (bson_iter_key (&iter), "_id") != 0) {
+         ok = bson_append_iter (out, bson_iter_key (&iter), -1, &iter);
+      }
+   }
+   if (!ok) {
+      bson_destroy (out);
+      return NULL;
+   }
+   return out;
+}
+
+/* --- validation ----------------------------------------------------------------------------------------------------- */
+
+static void
+append_err_info (fgd_failure *failure, const uint8_t *doc, size_t len, const uint8_t *details, size_t details_len)
+{
+   bson_t info = BSON_INITIALIZER;
+   bson_t view;
+   fg_value id = fgd_document_id (doc, len);
+
+   fgd_append_value (&info, "failingDocumentId", &id);
+   if (details && bson_init_static (&view, details, details_len)) {
+      bson_append_document (&info, "details", -1, &view);
+   } else {
+      bson_append_utf8 (&info, "note", -1, "failed to generate document validation error", -1);
+   }
+   bson_append_document (&failure->extra, "errInfo", -1, &info);
+   bson_destroy (&info);
+}
+
+static void
+refused_by_module (const fg_refusal *refusal, const uint8_t *post, size_t len, fgd_failure *failure)
+{
+   fg_error_set (&failure->error, FG_ERROR_SERVER, refusal->code ? refusal->code : 121, NULL, "%s",
+                 refusal->message[0] ? refusal->message : "Document failed validation");
+   if (failure->error.code == 121) {
+      append_err_info (failure, post, len, refusal->err_info, refusal->err_info_len);
+   }
+}
+
+static bool
+ask_modules (fgd_write *write, fg_op op, const uint8_t *post, size_t len, const fgd_record *pre, fgd_failure *failure)
+{
+   fg_refusal refusal;
+
+   fg_verdict verdict = fgd_txn_validate (write->txn, write->coll, write->request->client, op, write->flags, post, len,
+                                          pre ? pre->data : NULL, pre ? pre->len : 0, &refusal);
+   bool ok = verdict == FG_VERDICT_ALLOW || verdict == FG_VERDICT_ALLOW_AND_RECORD;
+   if (!ok) {
+      refused_by_module (&refusal, post, len, failure);
+   }
+   fg_refusal_release (&refusal);
+   return ok;
+}
+
+static bool
+accept_document (fgd_write *write, const uint8_t *post, size_t len, fgd_failure *failure)
+{
+   fg_refusal refusal;
+
+   bool ok = fgd_txn_accept (write->txn, &refusal);
+   if (!ok) {
+      refused_by_module (&refusal, post, len, failure);
+   }
+   fg_refusal_release (&refusal);
+   return ok;
+}
+
+/* Explicit nothing-known is a refusal too: an error while matching counts as "does not match", as in mongod. */
+static bool
+passes_validator (const fgd_coll *coll, const uint8_t *doc, size_t len)
+{
+   fg_error ignored;
+
+   return fg_validator_check (coll->validator, doc, len, &ignored) == FG_MATCH_YES;
+}
+
+static void
+log_validation (fgd_write *write, fg_severity severity, int32_t id, const char *msg)
+{
+   fgd_attr attr = {0};
+
+   fgd_attr_str (&attr, "namespace", write->coll->ns);
+   fgd_log_line (write->request->server->log, severity, "STORAGE", id, msg, fgd_attr_json (&attr));
+   fgd_attr_free (&attr);
+}
+
+static bool
+fail_validation (fgd_write *write, const uint8_t *doc, size_t len, fgd_failure *failure)
+{
+   bson_t details = BSON_INITIALIZER;
+   fg_error ignored;
+   fg_explain_options options = FG_EXPLAIN_OPTIONS_INIT;
+
+   bool explained = fg_validator_explain (write->coll->validator, doc, len, &options, &details, &ignored);
+   fg_error_set (&failure->error, FG_ERROR_SERVER, 121, NULL, "Document failed validation");
+   append_err_info (failure, doc, len, explained ? bson_get_data (&details) : NULL, explained ? details.len : 0);
+   bson_destroy (&details);
+   return false;
+}
+
+static bool
+check_validator (fgd_write *write, const uint8_t *doc, size_t len, const fgd_record *pre, fgd_failure *failure)
+{
+   const fgd_coll *coll = write->coll;
+
+   if (!coll->validator) {
+      failure->error = coll->validator_error;
+      return false;
+   }
+   if (fg_validator_is_empty (coll->validator) || fg_validator_level (coll->validator) == FG_LEVEL_OFF ||
+       (write->flags & FG_WRITE_BYPASS) || passes_validator (coll, doc, len)) {
+      return true;
+   }
+   if (pre && fg_validator_level (coll->validator) == FG_LEVEL_MODERATE &&
+       !passes_validator (coll, pre->data, pre->len)) {
+      return true; /* moderate: what was invalid before may stay so */
+   }
+   switch (fg_validator_action (coll->validator)) {
+   case FG_ACTION_WARN:
+      log_validation (write, FG_LOG_WARNING, 20294, "Document would fail validation");
+      return true;
+   case FG_ACTION_ERROR_AND_LOG:
+      log_validation (write, FG_LOG_WARNING, 7488700, "Document failed validation");
+      return fail_validation (write, doc, len, failure);
+   case FG_ACTION_ERROR:
+   default:
+      return fail_validation (write, doc, len, failure);
+   }
+}
+
+/* Queryable Encryption's own field: never a client's, and never lost or changed by an update. */
+static bool
+check_safe_content (fgd_write *write, const uint8_t *doc, size_t len, const fgd_record *pre, fgd_failure *failure)
+{
+   bson_t post;
+   bson_t old;
+   bson_iter_t a;
+   bson_iter_t b;
+
+   if (!write->coll->validator || !fg_validator_has_encrypted_fields (write->coll->validator) ||
+       (write->flags & FG_WRITE_BYPASS) || !bson_init_static (&post, doc, len)) {
+      return true;
+   }
+   bool has = bson_iter_init_find (&a, &post, SAFE_CONTENT);
+   if (!pre) {
+      return !has || fg_error_set (&failure->error, FG_ERROR_SERVER, 2, NULL,
+                                   "Cannot insert a document with field name " SAFE_CONTENT);
+   }
+   bool had = bson_init_static (&old, pre->data, pre->len) && bson_iter_init_find (&b, &old, SAFE_CONTENT);
+   if (!has && !had) {
+      return true;
+   }
+   fg_value x = has ? fgd_iter_value (&a) : (fg_value){0, NULL, 0};
+   fg_value y = had ? fgd_iter_value (&b) : (fg_value){0, NULL, 0};
+   return (has && had && x.type == y.type && x.len == y.len && memcmp (x.data, y.data, x.len) == 0) ||
+          fg_error_set (&failure->error, FG_ERROR_SERVER, 2, NULL,
+                        "New document and old document both need to have " SAFE_CONTENT " field.");
+}
+
+/* The modules come first, so that what they refuse is on record whoever else would refuse it too. */
+static bool
+judge (fgd_write *write, fg_op op, const uint8_t *post, size_t len, const fgd_record *pre, fgd_failure *failure)
+{
+   if (!ask_modules (write, op, post, len, pre, failure)) {
+      return false;
+   }
+   if (check_safe_content (write, post, len, pre, failure) && check_validator (write, post, len, pre, failure) &&
+       fgd_check_indexes (write->txn, write->coll, post, len, pre ? pre->id : 0, &failure->extra, &failure->error)) {
+      return accept_document (write, post, len, failure);
+   }
+   fgd_txn_decline (write->txn);
+   return false;
+}
+
+/* --- putting -------------------------------------------------------------------------------------------------------- */
+
+bool
+fgd_write_put_new (fgd_write *write, fg_op op, const uint8_t *doc, size_t len, fgd_failure *failure)
+{
+   return judge (write, op, doc, len, NULL, failure) &&
+          fgd_put_insert (write->txn, write->coll, doc, len, &failure->error);
+}
+
+bool
+fgd_write_put_changed (fgd_write *write, const fgd_record *pre, const uint8_t *doc, size_t len, fgd_failure *failure)
+{
+   return judge (write, FG_OP_UPDATE, doc, len, pre, failure) &&
+          fgd_put_update (write->txn, write->coll, pre->id, doc, len, &failure->error);
+}
+
+bool
+fgd_write_insert (fgd_write *write, const uint8_t *doc, size_t len, fgd_failure *failure)
+{
+   bson_t view;
+   bool first = false;
+   fg_value id;
+   bson_t *made = NULL;
+
+   if (!bson_init_static (&view, doc, len)) {
+      return fg_error_set (&failure->error, FG_ERROR_SERVER, 22, NULL, "malformed document");
+   }
+   if (len > FGD_MAX_BSON_SIZE) {
+      return fg_error_set (&failure->error, FG_ERROR_SERVER, 10334, NULL,
+                           "object to insert too large. size in bytes: %zu, max size: %d", len, FGD_MAX_BSON_SIZE);
+   }
+   if (!check_id (&view, &first, &id, &failure->error)) {
+      return false;
+   }
+   if (!first) {
+      made = with_id_first (&view, &id);
+      if (!made) {
+         return fg_error_set (&failure->error, FG_ERROR_SERVER, 146, NULL, "out of memory");
+      }
+      doc = bson_get_data (made);
+      len = made->len;
+   }
+   bool ok = fgd_document_check_storable (doc, len, &failure->error) &&
+             fgd_write_put_new (write, FG_OP_INSERT, doc, len, failure);
+   if (made) {
+      bson_destroy (made);
+   }
+   return ok;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FGD_WRITE_UPDATE_H
+#define FGD_WRITE_UPDATE_H
+
+/*
+ * One update or delete statement: what update, delete, findAndModify and bulkWrite have in common. Updates are judged and stored document by document, as
+ * mongod does: when the third of five is refused, the first two are changed.
+ */
+
+#include "hosts/fieldguardd/commands/write_doc.h"
+#include "hosts/fieldguardd/query/update.h"
+
+/* Views; absent members have type 0. */
+typedef struct fgd_statement {
+   fg_value filter;
+   fg_value update; /* type 0: a delete */
+   fg_value array_filters;
+   fg_value constants; /* c of a statement; the command's let otherwise */
+   fg_value collation;
+   fg_value hint;
+   fg_value sort;
+   bool multi;
+   bool upsert;
+   /* findAndModify: the image to be given back */
+   bool want_pre;
+   bool want_post;
+} fgd_statement;
+
+typedef struct fgd_outcome {
+   int64_t matched; /* deletes: deleted. An upsert that inserted is not counted here */
+   int64_t modified;
+   bool upserted;
+   fg_buf upserted_id; /* {_id: ...} of an upsert */
+   fg_buf image; /* want_pre, want_post: the document, empty when there is none */
+   size_t positional; /* how the image was matched */
+} fgd_outcome;
+
+void fgd_outcome_free (fgd_outcome *outcome);
+
+/* outcome is zero-initialised by the caller; on false it says what was done before the refusal. */
+bool fgd_write_update (fgd_write *write, const fgd_statement *statement, fgd_outcome *outcome,
+                       fgd_failure *failure) FG_WARN_UNUSED;
+bool fgd_write_delete (fgd_write *write, const fgd_statement *statement, fgd_outcome *outcome,
+                       fgd_failure *failure) FG_WARN_UNUSED;
+
+#endif /* FGD_WRITE_UPDATE_H */
