@@ -117,7 +117,7 @@ scan (int argc, char **argv, occurrence *found, size_t *n_found, fg_error *err)
          }
          value = argv[i];
       }
-      found[(*n_found)++] = (occurrence){f, value};
+      found[(*n_found)++] = (occurrence){f, value ? value : ""};
    }
    return true;
 }

@@ -214,15 +214,16 @@ fgd_run_server_status (fgd_request *request, fgd_reply *reply)
 {
    fgd_server *server = request->server;
    bson_t *out = &reply->body;
-   int64_t up_us = fgd_now_us () - server->started_us;
+   int64_t up_ms = (fgd_now_us () - server->started_us) / 1000;
+   int64_t up_s = up_ms / 1000;
 
    bson_append_utf8 (out, "host", -1, server->host_name, -1);
    bson_append_utf8 (out, "version", -1, FGD_MONGO_VERSION, -1);
    bson_append_utf8 (out, "process", -1, FGD_HOST_NAME, -1);
    bson_append_int64 (out, "pid", -1, getpid ());
-   bson_append_double (out, "uptime", -1, (double)(up_us / 1000000));
-   bson_append_int64 (out, "uptimeMillis", -1, up_us / 1000);
-   bson_append_int64 (out, "uptimeEstimate", -1, up_us / 1000000);
+   bson_append_double (out, "uptime", -1, (double)up_s);
+   bson_append_int64 (out, "uptimeMillis", -1, up_ms);
+   bson_append_int64 (out, "uptimeEstimate", -1, up_s);
    bson_append_date_time (out, "localTime", -1, fgd_wall_ms ());
    append_connections (server, out);
    append_network (server, out);

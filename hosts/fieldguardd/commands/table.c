@@ -2,7 +2,6 @@
 #include "hosts/fieldguardd/command.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define COMMANDS_MAX 256
@@ -14,34 +13,51 @@ static const fgd_command *sorted[COMMANDS_MAX];
 static size_t n_sorted;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static int
-by_name (const void *a, const void *b)
+/* Where name stands in sorted, or would. */
+static size_t
+position (const char *name)
 {
-   const fgd_command *const *left = a;
-   const fgd_command *const *right = b;
-   return strcmp ((*left)->name, (*right)->name);
+   size_t low = 0, high = n_sorted;
+
+   while (low < high) {
+      size_t middle = low + (high - low) / 2;
+      if (strcmp (sorted[middle]->name, name) < 0) {
+         low = middle + 1;
+      } else {
+         high = middle;
+      }
+   }
+   return low;
+}
+
+static void
+insert (const fgd_command *command)
+{
+   size_t at = position (command->name);
+
+   for (size_t i = n_sorted; i > at; i--) {
+      sorted[i] = sorted[i - 1];
+   }
+   sorted[at] = command;
+   n_sorted++;
 }
 
 static void
 fill (void)
 {
-   for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
+   for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
       for (const fgd_command *c = rooms[i]; c->name && n_sorted < COMMANDS_MAX; c++) {
-         sorted[n_sorted++] = c;
+         insert (c);
       }
    }
-   qsort (sorted, n_sorted, sizeof *sorted, by_name);
 }
 
 const fgd_command *
 fgd_command_find (const char *name)
 {
-   const fgd_command key = {.name = name};
-   const fgd_command *key_pointer = &key;
-
    pthread_once (&once, fill);
-   const fgd_command **found = bsearch (&key_pointer, sorted, n_sorted, sizeof *sorted, by_name);
-   return found ? *found : NULL;
+   size_t at = position (name);
+   return at < n_sorted && strcmp (sorted[at]->name, name) == 0 ? sorted[at] : NULL;
 }
 
 const fgd_command *const *
