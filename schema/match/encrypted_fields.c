@@ -2,6 +2,7 @@
 #include "schema/match/encrypted_fields.h"
 
 #include "base/base.h"
+#include "schema/match/shield.h"
 
 /*
  * encryptedFields: the grammar that create checks, and the implicit validator. Every part of a field's path makes one node; a document is
@@ -277,6 +278,16 @@ part_node (fg_parser *parser, fg_node *parent, const fg_name *part, size_t n_fie
 }
 
 static bool
+shield_path (fg_parser *parser, const fg_path *path, uint32_t part, const fg_step *up)
+{
+   if (part == path->n_parts) {
+      return fg_shield_add (parser, up);
+   }
+   fg_step step = {up, path->parts[part].text, path->parts[part].len};
+   return shield_path (parser, path, part + 1, &step);
+}
+
+static bool
 add_field (fg_parser *parser, fg_node *root, const encrypted_field *field, size_t n_fields)
 {
    fg_node *node = root;
@@ -289,7 +300,7 @@ add_field (fg_parser *parser, fg_node *root, const encrypted_field *field, size_
    }
    node->kind = N_FLE2_VALUE;
    node->u.types = field->types;
-   return true;
+   return shield_path (parser, field->path, 0, NULL);
 }
 
 static bool

@@ -236,6 +236,8 @@ fg_eval_node (fg_eval *ev, const fg_node *node, const fg_value *value)
       return false;
    case N_ITEMS_LIST:
       return !any_kid_is (ev, node, value, false);
+   case N_DEPENDENCIES:
+      return node->path ? fg_eval_dependencies_at (ev, node, value) : eval_leaf (ev, node, value);
    default:
       return eval_leaf (ev, node, value);
    }

@@ -162,6 +162,59 @@ eval_dependencies (fg_eval *ev, const fg_node *node, const fg_value *object)
    return true;
 }
 
+typedef struct object_test {
+   fg_eval *ev;
+   const fg_path *name;
+} object_test;
+
+static bool
+is_object_with (void *arg, const fg_value *value, size_t index)
+{
+   const object_test *test = arg;
+
+   (void)index;
+   return value->type == BSON_OBJECT && fg_eval_path_exists (test->ev, test->name, value);
+}
+
+/* Whether the path reaches some object that has the name. */
+static bool
+reaches_object_with (fg_eval *ev, const fg_path *path, const fg_path *name, const fg_value *document)
+{
+   object_test test = {ev, name};
+   return fg_path_any (ev, path, false, document, is_object_with, &test);
+}
+
+static bool
+dependency_holds_at (fg_eval *ev, const fg_node *node, const fg_dependency *dependency, const fg_value *document)
+{
+   if (!reaches_object_with (ev, node->path, dependency->name, document)) {
+      return true;
+   }
+   if (dependency->schema) {
+      return fg_eval_node (ev, dependency->schema, document);
+   }
+   for (uint32_t i = 0; i < dependency->n_required; i++) {
+      if (!reaches_object_with (ev, node->path, dependency->required[i], document)) {
+         return false;
+      }
+   }
+   return true;
+}
+
+/* Below a dotted property: condition and consequence each search the path on their own. */
+bool
+fg_eval_dependencies_at (fg_eval *ev, const fg_node *node, const fg_value *document)
+{
+   const fg_dependencies *dependencies = node->u.dependencies;
+
+   for (uint32_t i = 0; i < dependencies->n && !ev->fault; i++) {
+      if (!dependency_holds_at (ev, node, &dependencies->items[i], document)) {
+         return false;
+      }
+   }
+   return true;
+}
+
 static bool
 eval_object_leaf (fg_eval *ev, const fg_node *node, const fg_value *value)
 {

@@ -3,13 +3,14 @@
 
 #include "base/base.h"
 #include "schema/match/partial.h"
+#include "schema/match/shield.h"
 
 #include <stdlib.h>
 
 /* The public life of a matcher: compile, check, free. */
 
-static bool
-walk_structure (const fg_value *document, uint32_t depth_left)
+bool
+fg_value_is_sound (const fg_value *document, uint32_t depth_left)
 {
    fg_cursor cursor;
    fg_element element;
@@ -19,7 +20,7 @@ walk_structure (const fg_value *document, uint32_t depth_left)
    }
    while (fg_cursor_next (&cursor, &element)) {
       bool nested = element.value.type == BSON_OBJECT || element.value.type == BSON_ARRAY;
-      if (nested && !walk_structure (&element.value, depth_left - 1)) {
+      if (nested && !fg_value_is_sound (&element.value, depth_left - 1)) {
          return false;
       }
    }
@@ -75,7 +76,7 @@ fg_matcher_copy (fg_parser *parser, const uint8_t *bytes, size_t len, fg_value *
    fg_value given = fg_value_of_document (bytes, len);
 
    /* Values nest deeper than predicates do: a schema takes two levels for one of its own. */
-   if (!walk_structure (&given, 2 * parser->matcher->max_depth + 16)) {
+   if (!fg_value_is_sound (&given, 2 * parser->matcher->max_depth + 16)) {
       return fg_error_set (parser->err, FG_ERROR_BSON, FG_E_INVALID, NULL,
                            "the predicate is not well-formed BSON or nested too deep");
    }
@@ -126,7 +127,8 @@ fg_matcher_compile (const uint8_t *predicate, size_t len, const fg_matcher_optio
    matcher->value_mode = matcher->context == FG_MATCHER_PULL && is_value_predicate (&copy);
    matcher->root =
       matcher->value_mode ? fg_parse_operators (&parser, NULL, &copy) : fg_parse_predicate (&parser, &copy);
-   if (!matcher->root || (matcher->context == FG_MATCHER_PARTIAL && !fg_partial_check (&parser, matcher->root))) {
+   if (!matcher->root || (matcher->context == FG_MATCHER_PARTIAL && !fg_partial_check (&parser, matcher->root)) ||
+       !fg_shield_collect (&parser, matcher->root)) {
       goto fail;
    }
    return matcher;

@@ -132,12 +132,14 @@ parse_field (fg_parser *parser, const fg_element *element)
    if (fg_is_operator_document (&element->value)) {
       return fg_parse_operators (parser, path, &element->value);
    }
-   if (element->value.type == BSON_REGEX) {
-      return fg_parse_regex_value (parser, path, &element->value);
-   }
    fg_element equality = *element;
    equality.name = "$eq";
-   return fg_parse_equality (parser, path, N_EQ, &equality);
+   fg_node *node = element->value.type == BSON_REGEX ? fg_parse_regex_value (parser, path, &element->value)
+                                                     : fg_parse_equality (parser, path, N_EQ, &equality);
+   if (node) {
+      node->implicit = true;
+   }
+   return node;
 }
 
 static fg_node *
@@ -201,6 +203,16 @@ parse_not (fg_parser *parser, const fg_path *path, const fg_element *element)
 }
 
 static fg_node *
+negate (fg_parser *parser, fg_node *kid)
+{
+   fg_node *node = fg_parse_not (parser, kid);
+   if (node) {
+      node->negated = true;
+   }
+   return node;
+}
+
+static fg_node *
 parse_exists (fg_parser *parser, const fg_path *path, const fg_element *element)
 {
    fg_node *exists = fg_parse_node (parser, N_EXISTS);
@@ -212,7 +224,7 @@ parse_exists (fg_parser *parser, const fg_path *path, const fg_element *element)
    if (fg_value_truthy (&element->value)) {
       return exists;
    }
-   return fg_parse_not (parser, exists);
+   return negate (parser, exists);
 }
 
 static fg_node *
@@ -222,16 +234,6 @@ parse_type (fg_parser *parser, const fg_path *path, const fg_element *element)
    if (node) {
       node->path = path;
       node->leaf_arrays = true;
-   }
-   return node;
-}
-
-static fg_node *
-negate (fg_parser *parser, fg_node *kid)
-{
-   fg_node *node = fg_parse_not (parser, kid);
-   if (node) {
-      node->negated = true;
    }
    return node;
 }

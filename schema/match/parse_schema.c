@@ -208,7 +208,6 @@ fg_schema_nested (fg_schema *schema, fg_schema_scope scope, const char *step, co
    fg_node *node = fg_parse_schema (schema->parser, scope, document);
    if (node) {
       fg_parse_leave (schema->parser, mark);
-      schema->node->shields = schema->node->shields || node->shields;
    }
    return node;
 }

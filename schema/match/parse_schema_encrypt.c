@@ -166,8 +166,6 @@ parse_encrypt (fg_schema *schema)
    if (!node || !check_members (schema, keyword, node)) {
       return false;
    }
-   schema->node->declares_encryption = true;
-   schema->node->shields = true;
    schema->parser->matcher->has_encrypt = true;
    fg_schema_add (schema, node);
    return true;

@@ -103,7 +103,7 @@ parse_multiple_of (fg_schema *schema)
 }
 
 static bool
-add_bound (fg_schema *schema, const fg_element *keyword, fg_node_kind kind)
+add_bound (fg_schema *schema, const fg_element *keyword, fg_node_kind kind, const char *modifier)
 {
    if (schema->scope.top) {
       return true;
@@ -113,6 +113,7 @@ add_bound (fg_schema *schema, const fg_element *keyword, fg_node_kind kind)
       return false;
    }
    node->u.rhs = keyword->value;
+   node->modifier = modifier;
    node->leaf_arrays = true;
    fg_schema_add (schema, node);
    return true;
@@ -137,7 +138,8 @@ parse_bound (fg_schema *schema, fg_keyword which, fg_keyword exclusive, fg_node_
    if (!fg_value_is_number (&bound->value)) {
       return fg_schema_wrong_type (schema, "$jsonSchema keyword '%s' must be a number", bound->name);
    }
-   return add_bound (schema, bound, modifier->name && fg_value_bool (&modifier->value) ? exclusive_kind : kind);
+   bool is_exclusive = modifier->name && fg_value_bool (&modifier->value);
+   return add_bound (schema, bound, is_exclusive ? exclusive_kind : kind, is_exclusive ? modifier->name : NULL);
 }
 
 bool

@@ -109,6 +109,7 @@ typedef struct fg_regex {
 } fg_regex;
 
 typedef struct fg_node fg_node;
+typedef struct fg_shield fg_shield;
 
 typedef struct fg_property {
    fg_name name;
@@ -198,11 +199,10 @@ struct fg_node {
    /* For errInfo. */
    const char *op; /* operatorName: "$gt", "minimum"; NULL for nodes that have none of their own */
    fg_value spec; /* specifiedAs: the operator's argument as it was written */
-   const char *spec_name; /* the member that held it; op when NULL */
+   const char *modifier; /* "exclusiveMaximum" or "exclusiveMinimum" where that was true */
    const char *title; /* N_SCHEMA, may be NULL */
    const char *description;
-   bool declares_encryption; /* N_SCHEMA with `encrypt` */
-   bool shields; /* an N_SCHEMA that declares encryption somewhere below: values are withheld */
+   bool implicit; /* {a: 1}: no operator was written */
 };
 
 /* --- arena ---------------------------------------------------------------------------------------------------------- */
@@ -224,6 +224,7 @@ struct fg_matcher {
    fg_node *root;
    bool value_mode; /* FG_MATCHER_PULL with an operator document: root tests the value itself */
    bool has_encrypt;
+   const fg_shield *shields; /* paths whose values errInfo withholds */
 };
 
 /* --- evaluation ------------------------------------------------------------------------------------------------------ */
@@ -246,6 +247,7 @@ bool fg_eval_test (fg_eval *ev, const fg_node *node, const fg_value *value);
 bool fg_eval_query_leaf (fg_eval *ev, const fg_node *node, const fg_value *value);
 bool fg_eval_schema_leaf (fg_eval *ev, const fg_node *node, const fg_value *value);
 bool fg_eval_array_leaf (fg_eval *ev, const fg_node *node, const fg_value *value);
+bool fg_eval_dependencies_at (fg_eval *ev, const fg_node *node, const fg_value *document);
 bool fg_eval_bits (const fg_node *node, const fg_value *value);
 bool fg_eval_encrypted (fg_eval *ev, const fg_node *node, const fg_value *value);
 bool fg_eval_fle2_value (const fg_node *node, const fg_value *value);

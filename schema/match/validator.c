@@ -2,6 +2,7 @@
 #include "schema/match/encrypted_fields.h"
 
 #include "base/base.h"
+#include "schema/match/explain.h"
 
 #include <stdlib.h>
 
@@ -209,12 +210,15 @@ bool
 fg_validator_explain (const fg_validator *validator, const uint8_t *doc, size_t len, const fg_explain_options *options,
                       bson_t *details, fg_error *err)
 {
-   if (validator->matcher && fg_matcher_check (validator->matcher, doc, len, err) != FG_MATCH_YES) {
-      return fg_matcher_explain (validator->matcher, doc, len, options, details, err);
+   fg_value document = fg_value_of_document (doc, len);
+   const fg_matcher *matcher = validator->matcher;
+
+   if (!matcher || fg_matcher_check (matcher, doc, len, err) == FG_MATCH_YES) {
+      matcher = validator->encrypted_fields;
    }
-   if (!validator->encrypted_fields) {
+   if (!matcher) {
       return fg_error_set (err, FG_ERROR_USAGE, FG_E_INVALID, NULL,
                            "the document matches: there is nothing to explain");
    }
-   return fg_matcher_explain (validator->encrypted_fields, doc, len, options, details, err);
+   return fg_explain_document (matcher, validator->encrypted_fields, &document, options, details, err);
 }

@@ -62,5 +62,7 @@ fg_value_is_number (const fg_value *v)
 /* mongod's notion of truth for $exists and the like: false, null, undefined, missing and numeric zero are false. */
 bool fg_value_truthy (const fg_value *value);
 bool fg_value_bool (const fg_value *value);
+/* Whether a document or array is well-formed all the way down, at most depth_left levels deep. */
+bool fg_value_is_sound (const fg_value *document, uint32_t depth_left);
 
 #endif /* FG_SCHEMA_MATCH_WALK_H */
