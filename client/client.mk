@@ -4,3 +4,9 @@ CLIENT_LDLIBS := $(MONGOC_LIBS) $(CURL_LIBS) $(SSL_LIBS)
 $(foreach d,keys,$(eval CFLAGS_client_$(d)_ := $(MONGOC_CFLAGS)))
 $(eval $(call static_lib,fieldguard-client,$(CLIENT_SRC)))
 $(eval $(call unit_tests,client,fieldguard-client fieldguard-base,$(CLIENT_LDLIBS)))
+
+# libmongocrypt is a peer of the tests and the bench, never of the library.
+ifneq ($(wildcard /usr/include/mongocrypt/mongocrypt.h),)
+CFLAGS_tests_unit_client_interop_ := -isystem /usr/include/mongocrypt
+$(eval $(call unit_tests,client_interop,fieldguard-client fieldguard-base,-lmongocrypt $(CLIENT_LDLIBS)))
+endif

@@ -180,24 +180,28 @@ key_for_document (void *ctx, const uint8_t id[FG_KEY_ID_LEN], fg_error *err)
    return d->last;
 }
 
+/* Decrypts into the document's own buffer, which is never moved: no copy of a value is left behind. */
 bson_t *
 fg_client_decrypt_document (fg_client *client, const bson_t *document, fg_error *err)
 {
    document_keys d = {.client = client, .document = document};
+   bson_t *out = bson_new ();
+   uint8_t *bytes = bson_reserve_buffer (out, document->len);
    size_t len = 0;
 
-   d.section = fg_key_cache_enter (client->cache);
-   uint8_t *bytes = fg_document_decrypt (bson_get_data (document), document->len, key_for_document, &d, &len, err);
-   fg_key_cache_leave (client->cache, d.section);
-   free (d.missing);
    if (!bytes) {
+      bson_destroy (out);
+      fg_error_set (err, FG_ERROR_BSON, FG_E_NOMEM, NULL, "out of memory");
       return NULL;
    }
-   bson_t *out = bson_new_from_buffer (&bytes, &len, bson_realloc_ctx, NULL);
-   if (!out) {
-      fg_memzero (bytes, len);
-      bson_free (bytes);
-      fg_error_set (err, FG_ERROR_BSON, FG_E_INTERNAL, NULL, "the decrypted document is no BSON");
+   d.section = fg_key_cache_enter (client->cache);
+   bool ok = fg_document_decrypt (bson_get_data (document), document->len, key_for_document, &d, bytes, &len, err);
+   fg_key_cache_leave (client->cache, d.section);
+   free (d.missing);
+   if (!ok) {
+      bson_destroy (out);
+      return NULL;
    }
+   out->len = (uint32_t)len;
    return out;
 }

@@ -170,23 +170,19 @@ name_the_place (const walk *w)
    }
 }
 
-uint8_t *
-fg_document_decrypt (const uint8_t *doc, size_t len, fg_key_lookup lookup, void *ctx, size_t *out_len, fg_error *err)
+bool
+fg_document_decrypt (const uint8_t *doc, size_t len, fg_key_lookup lookup, void *ctx, uint8_t *out, size_t *out_len,
+                     fg_error *err)
 {
-   walk w = {.lookup = lookup, .ctx = ctx, .err = err};
+   walk w = {.lookup = lookup, .ctx = ctx, .out = out, .err = err};
 
-   if (!check_frame (&w, doc, len)) {
-      return NULL;
-   }
-   w.out = bson_malloc (len);
    if (!walk_document (&w, doc, len)) {
       name_the_place (&w);
-      fg_memzero (w.out, len);
-      bson_free (w.out);
-      return NULL;
+      fg_memzero (out, len);
+      return false;
    }
    *out_len = w.out_len;
-   return w.out;
+   return true;
 }
 
 bool

@@ -60,10 +60,10 @@ bool fg_blob_check (const uint8_t *blob, size_t len, fg_error *err) FG_WARN_UNUS
 /* Finds the key with this id; the pointer is good until the next call. */
 typedef fg_data_key *(*fg_key_lookup) (void *ctx, const uint8_t key_id[16], fg_error *err);
 
-/* One pass: returns a document allocated with bson_malloc, with every blob of ours replaced by its value; *out_len its length. NULL on any error: nothing is
- * half-written. err->path names the field. */
-uint8_t *fg_document_decrypt (const uint8_t *doc, size_t len, fg_key_lookup lookup, void *ctx, size_t *out_len,
-                              fg_error *err) FG_WARN_UNUSED;
+/* One pass: writes the document with every blob of ours replaced by its value to out, which holds len bytes. False on any error: out is wiped, and err->path
+ * names the field. */
+bool fg_document_decrypt (const uint8_t *doc, size_t len, fg_key_lookup lookup, void *ctx, uint8_t *out,
+                          size_t *out_len, fg_error *err) FG_WARN_UNUSED;
 /* Calls visit with the key id of every blob of ours, until visit returns false. visit NULL: only whether the document is
  * well-formed. */
 bool fg_document_visit_key_ids (const uint8_t *doc, size_t len, bool (*visit) (void *ctx, const uint8_t key_id[16]),
