@@ -29,7 +29,8 @@ struct fgd_log {
    int fd;
    char *path; /* NULL: standard output */
    kept_ring all;
-   kept_ring warnings;
+   kept_ring warnings; /* of the start */
+   bool startup_over;
 };
 
 static _Thread_local char context[32] = "main";
@@ -124,7 +125,7 @@ fgd_log_line (fgd_log *log, fg_severity severity, const char *component, int32_t
    pthread_mutex_lock (&log->mutex);
    write_all (log->fd, line.data, line.len);
    keep (&log->all, &line);
-   if (severity == FG_LOG_WARNING || severity == FG_LOG_ERROR || severity == FG_LOG_FATAL) {
+   if (!log->startup_over && (severity == FG_LOG_WARNING || severity == FG_LOG_ERROR || severity == FG_LOG_FATAL)) {
       keep (&log->warnings, &line);
    }
    pthread_mutex_unlock (&log->mutex);
@@ -132,12 +133,20 @@ done:
    fg_buf_free (&line);
 }
 
+void
+fgd_log_startup_over (fgd_log *log)
+{
+   pthread_mutex_lock (&log->mutex);
+   log->startup_over = true;
+   pthread_mutex_unlock (&log->mutex);
+}
+
 uint64_t
-fgd_log_visit_recent (fgd_log *log, bool warnings_only, void (*visit) (void *ctx, const char *line, size_t len),
+fgd_log_visit_recent (fgd_log *log, bool startup_warnings, void (*visit) (void *ctx, const char *line, size_t len),
                       void *ctx)
 {
    pthread_mutex_lock (&log->mutex);
-   kept_ring *ring = warnings_only ? &log->warnings : &log->all;
+   kept_ring *ring = startup_warnings ? &log->warnings : &log->all;
    uint64_t total = ring->total;
    for (uint64_t i = total > RECENT_LINES ? total - RECENT_LINES : 0; i < total; i++) {
       visit (ctx, ring->lines[i % RECENT_LINES].text, ring->lines[i % RECENT_LINES].len);

@@ -33,8 +33,12 @@ void fgd_log_set_context (const char *context);
 /* Renames the file to path.<UTC time> and opens a new one. On standard output: nothing. */
 bool fgd_log_rotate (fgd_log *log, fg_error *err) FG_WARN_UNUSED;
 
-/* Visits the last lines written, oldest first (at most 1024; only those of severity W or worse with warnings_only). Returns how many were written in all. */
-uint64_t fgd_log_visit_recent (fgd_log *log, bool warnings_only,
+/* From here on warnings are no longer kept as start-up warnings. */
+void fgd_log_startup_over (fgd_log *log);
+
+/* Visits the last lines written, oldest first (at most 1024; with startup_warnings only those of severity W or worse from before fgd_log_startup_over). Returns how
+ * many were written in all. */
+uint64_t fgd_log_visit_recent (fgd_log *log, bool startup_warnings,
                                void (*visit) (void *ctx, const char *line, size_t len), void *ctx);
 
 /* --- building attr ------------------------------------------------------------------------------------------------ */

@@ -340,7 +340,8 @@ fgd_connection_accept (fgd_net *net, uv_stream_t *listener)
    fgd_connection *conn = calloc (1, sizeof *conn);
 
    if (!conn) {
-      return; /* stays in the backlog until there is memory again */
+      net->stalled = true;
+      return;
    }
    conn->net = net;
    uv_tcp_init (&net->loop, &conn->tcp);

@@ -63,6 +63,7 @@ struct fgd_net {
    int64_t next_connection_id;
    int32_t next_request_id;
    size_t in_flight; /* operations with the pool or the writer */
+   bool stalled; /* a connection could not be accepted for want of memory: the tick tries again */
    bool stopping;
    bool wake_closed;
    pthread_mutex_t mutex; /* of the two below: any thread */

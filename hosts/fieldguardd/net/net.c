@@ -149,8 +149,15 @@ on_signal (uv_signal_t *handle, int number)
 static void
 on_tick (uv_timer_t *timer)
 {
-   const fgd_net *net = timer->data;
+   fgd_net *net = timer->data;
+
    fgd_store_tick (net->server->store);
+   if (net->stalled) { /* libuv asks no more until the connection it holds is accepted */
+      net->stalled = false;
+      for (size_t i = 0; i < net->n_listeners; i++) {
+         fgd_connection_accept (net, (uv_stream_t *)&net->listeners[i]);
+      }
+   }
 }
 
 static void
@@ -318,6 +325,7 @@ fgd_net_run (fgd_net *net)
    fgd_attr_str (&attr, "ssl", "off");
    fgd_log_line (net->server->log, FG_LOG_INFO, "NETWORK", 23016, "Waiting for connections", fgd_attr_json (&attr));
    fgd_attr_free (&attr);
+   fgd_log_startup_over (net->server->log);
    uv_run (&net->loop, UV_RUN_DEFAULT);
    fgd_log_set_context ("main");
 }

@@ -170,6 +170,8 @@ test_recent (void)
    }
    CU_ASSERT_EQUAL (fgd_log_visit_recent (log, false, count_line, &n), 1500);
    CU_ASSERT_EQUAL (n, 1024);
+   fgd_log_startup_over (log);
+   fgd_log_line (log, FG_LOG_WARNING, "CONTROL", 1, "later", NULL);
    n = 0;
    CU_ASSERT_EQUAL (fgd_log_visit_recent (log, true, count_line, &n), 15);
    CU_ASSERT_EQUAL (n, 15);
