@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+. "$FG_TOP/tests/regress/audit/common.bash"
+verify keyed_2 --key key
+verify keyed_2 keyed_3 --key key
+printf x >>keyed_2
+verify keyed_2 keyed_3 --key key

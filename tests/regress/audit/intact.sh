@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+. "$FG_TOP/tests/regress/audit/common.bash"
+verify keyed_1 --key key
+verify keyed_1 keyed_2 keyed_3 --key key
+verify --key key keyed_3
+verify plain_1
