@@ -56,7 +56,7 @@ measure (const fg_build *build, reach *memo, uint32_t number)
 }
 
 static bool
-check_reach (const fg_build *build, uint32_t root, fg_error *err)
+check_reach (const fg_build *build, fg_policy *policy, fg_error *err)
 {
    reach *memo = calloc (build->states.n, sizeof *memo);
    bool ok;
@@ -64,7 +64,9 @@ check_reach (const fg_build *build, uint32_t root, fg_error *err)
    if (!memo) {
       return fg_rules_no_memory (err);
    }
-   const reach *all = measure (build, memo, root);
+   const reach *all = measure (build, memo, policy->root);
+   policy->height = all->height;
+   policy->seen_words = all->words;
    ok = (all->height <= FG_POLICY_MAX_DEPTH && all->words <= FG_POLICY_SEEN_WORDS) ||
         fg_error_set (err, FG_ERROR_LIMIT, FG_E_TOO_LARGE, NULL,
                       "the encryption rules name too many fields of one document, or lie too deep");
@@ -135,7 +137,7 @@ pack (fg_build *build, fg_policy *policy, fg_error *err)
 }
 
 static bool
-build_states (fg_build *build, uint32_t *root, fg_error *err)
+build_states (fg_build *build, fg_policy *policy, fg_error *err)
 {
    fg_vec set = {NULL, 0, 0, sizeof (uint32_t)};
    bool ok;
@@ -145,12 +147,13 @@ build_states (fg_build *build, uint32_t *root, fg_error *err)
       return fg_rules_no_memory (err);
    }
    FG_VEC_AT (&build->states, fg_policy_state, 0)->leaf = FG_POLICY_NONE;
-   ok = fg_build_add_chain (build->rules, build->rules->root, &set, err) && fg_build_state_of (build, &set, root, err);
+   ok = fg_build_add_chain (build->rules, build->rules->root, &set, err) &&
+        fg_build_state_of (build, &set, &policy->root, err);
    for (uint32_t i = 1; ok && i < build->states.n; i++) {
       ok = fg_build_state (build, i, err);
    }
    fg_vec_free (&set);
-   return ok && check_reach (build, *root, err);
+   return ok && check_reach (build, policy, err);
 }
 
 bool
@@ -171,7 +174,7 @@ fg_policy_build (fg_rules *rules, fg_policy *policy, fg_error *err)
    }
    fg_build_sort_edges (rules);
    fg_build_find_live (rules);
-   ok = build_states (&build, &policy->root, err) && pack (&build, policy, err);
+   ok = build_states (&build, policy, err) && pack (&build, policy, err);
    policy->empty = ok && policy->root == FG_POLICY_DEAD;
    policy->has_patterns = policy->n_patterns > 0;
 done:

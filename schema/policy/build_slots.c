@@ -73,7 +73,7 @@ fg_build_slots (fg_build *build, fg_policy_state *state, const fg_exit *exits, u
    (void)place_names (slots, bits, exits, n, best);
    state->multiplier = best;
    for (uint32_t i = 0; i < n; i++) {
-      state->lengths |= (uint64_t)1 << (exits[i].len & 63);
+      state->filter |= (uint64_t)1 << fg_policy_filter_bit (exits[i].name, exits[i].len);
    }
    return true;
 }

@@ -92,10 +92,8 @@ fg_policy_follow_wild (fg_walk *walk, const fg_policy_state *state, const char *
 bool
 fg_policy_follow (fg_walk *walk, const fg_policy_state *state, const char *name, size_t len, uint32_t *target)
 {
-   uint64_t head, tail;
+   const fg_policy_slot *slot = fg_policy_find (walk->policy, state, name, len);
 
-   fg_policy_name_words (name, len, &head, &tail);
-   const fg_policy_slot *slot = fg_policy_find (walk->policy, state, name, len, head, tail);
    if (slot) {
       *target = slot->target;
       return true;

@@ -56,7 +56,7 @@ typedef struct fg_policy_slot {
 #define FG_STATE_WILD 0x10u /* names that no rule spells may lead to rules as well */
 
 typedef struct fg_policy_state {
-   uint64_t lengths; /* bit (length % 64) of each name that leads out of here */
+   uint64_t filter; /* fg_policy_filter_bit of each name that leads out of here */
    uint64_t multiplier; /* of the hash: chosen when compiled so that names do not collide */
    uint32_t slots;
    uint32_t slot_bits; /* log2 of their number; 0 slots when n_names is 0 */
@@ -88,6 +88,8 @@ struct fg_policy {
    uint32_t n_states;
    uint32_t n_rules;
    uint32_t root;
+   uint32_t height; /* of open documents that a check may have */
+   uint32_t seen_words; /* for names seen, in states with more than 64 */
    bool strict;
    bool empty;
    bool has_patterns;
@@ -137,13 +139,18 @@ fg_policy_hash (uint64_t head, uint64_t tail, size_t len, uint64_t multiplier)
    return (mixed ^ mixed >> 32) * 0x9e3779b97f4a7c15u;
 }
 
-static inline const fg_policy_slot *
-fg_policy_find (const fg_policy *policy, const fg_policy_state *state, const char *name, size_t len, uint64_t head,
-                uint64_t tail)
+/* Most names of a document lead nowhere: their length and first byte tell without a look at the table. */
+static inline uint32_t
+fg_policy_filter_bit (const char *name, size_t len)
 {
-   if ((state->lengths >> (len & 63) & 1) == 0) {
-      return NULL;
-   }
+   return ((uint32_t)len * 5u ^ (uint8_t)name[0]) & 63u;
+}
+
+/* name must have passed the state's filter: an empty table is never looked at. */
+static inline const fg_policy_slot *
+fg_policy_find_words (const fg_policy *policy, const fg_policy_state *state, const char *name, size_t len,
+                      uint64_t head, uint64_t tail)
+{
    const fg_policy_slot *slots = policy->slots + state->slots;
    const uint64_t mask = ((uint64_t)1 << state->slot_bits) - 1;
    for (uint64_t i = fg_policy_hash (head, tail, len, state->multiplier) >> (64 - state->slot_bits);;
@@ -157,6 +164,18 @@ fg_policy_find (const fg_policy *policy, const fg_policy_state *state, const cha
          return NULL;
       }
    }
+}
+
+static inline const fg_policy_slot *
+fg_policy_find (const fg_policy *policy, const fg_policy_state *state, const char *name, size_t len)
+{
+   uint64_t head, tail;
+
+   if (len == 0 ? !(state->filter & 1) : !(state->filter >> fg_policy_filter_bit (name, len) & 1)) {
+      return NULL;
+   }
+   fg_policy_name_words (name, len, &head, &tail);
+   return fg_policy_find_words (policy, state, name, len, head, tail);
 }
 
 #endif /* FG_POLICY_PROGRAM_H */

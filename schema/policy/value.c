@@ -26,22 +26,22 @@
 #define RANGE_TYPES (BIT (1) | BIT (9) | BIT (16) | BIT (18) | BIT (19))
 #define STRING_TYPE BIT (2)
 
-static uint32_t
-types_of (uint8_t first)
-{
-   switch (first) {
-   case 1:
-      return ENCRYPTABLE & ~NOT_DETERMINISTIC;
-   case 14:
-      return ENCRYPTABLE & ~NOT_EQUALITY;
-   case 15:
-      return RANGE_TYPES;
-   case 17:
-      return STRING_TYPE;
-   default:
-      return ENCRYPTABLE;
-   }
-}
+/* What is fixed for each first byte at rest. */
+typedef struct layout {
+   uint32_t types;
+   uint16_t least; /* bytes in all */
+   uint16_t header; /* bytes before the body */
+   uint16_t rest; /* bytes that are not CBC blocks, where no counts decide */
+   bool counted; /* the header has counts of its own */
+} layout;
+
+static const layout layouts[LAST_FIRST_BYTE + 1] = {
+   [1] = {ENCRYPTABLE & ~NOT_DETERMINISTIC, 82, HEADER, HEADER + IV_AND_TAG, false},
+   [2] = {ENCRYPTABLE, 82, HEADER, HEADER + IV_AND_TAG, false},
+   [14] = {ENCRYPTABLE & ~NOT_EQUALITY, 210, HEADER, HEADER + SERVER_PART + TOKEN, false},
+   [15] = {RANGE_TYPES, 211, HEADER + 1, 0, true},
+   [16] = {ENCRYPTABLE, 82, HEADER, HEADER + IV_AND_TAG, false},
+   [17] = {STRING_TYPE, 222, HEADER + 12, 0, true}};
 
 /* Least number of CBC bytes that a value of this type pads to; fixed: it is the only one. */
 static size_t
@@ -64,46 +64,18 @@ check_blocks (size_t n, uint8_t type)
    return n < least || n % BLOCK != 0 || (fixed && n != least) ? FG_REASON_BAD_LENGTH : FG_REASON_NONE;
 }
 
-/* Bytes before the body, and the least and the actual size of everything but the CBC blocks. False: its own counts cannot be true. */
+/* Bytes that are not CBC blocks, as the counts in the header say. False: they cannot be true. */
 static bool
-frame_of (const uint8_t *blob, size_t len, size_t *header, size_t *rest)
+counted_rest (const uint8_t *blob, size_t len, size_t *rest)
 {
-   switch (blob[0]) {
-   case 14:
-      *header = HEADER;
-      *rest = HEADER + SERVER_PART + TOKEN;
-      return true;
-   case 15:
-      *header = HEADER + 1;
-      *rest = *header + SERVER_PART + (size_t)TOKEN * blob[HEADER];
+   if (blob[0] == 15) {
+      *rest = HEADER + 1 + SERVER_PART + (size_t)TOKEN * blob[HEADER];
       return blob[HEADER] > 0;
-   case 17: {
-      uint64_t total = fg_read_u32le (blob + HEADER), substring = fg_read_u32le (blob + HEADER + 4);
-      uint64_t suffix = fg_read_u32le (blob + HEADER + 8);
-      *header = HEADER + 12;
-      *rest = *header + SERVER_PART + (size_t)(TOKEN * (total <= len / TOKEN ? total : 0));
-      return total <= len / TOKEN && total >= substring + suffix + 1;
    }
-   default:
-      *header = HEADER;
-      *rest = HEADER + IV_AND_TAG;
-      return true;
-   }
-}
-
-static size_t
-least_size (uint8_t first)
-{
-   switch (first) {
-   case 14:
-      return HEADER + SERVER_PART + BLOCK + TOKEN;
-   case 15:
-      return HEADER + 1 + SERVER_PART + BLOCK + TOKEN;
-   case 17:
-      return HEADER + 12 + SERVER_PART + BLOCK + TOKEN;
-   default:
-      return HEADER + IV_AND_TAG + BLOCK;
-   }
+   uint64_t total = fg_read_u32le (blob + HEADER), substring = fg_read_u32le (blob + HEADER + 4);
+   uint64_t suffix = fg_read_u32le (blob + HEADER + 8);
+   *rest = HEADER + 12 + SERVER_PART + (size_t)(TOKEN * (total <= len / TOKEN ? total : 0));
+   return total <= len / TOKEN && total >= substring + suffix + 1;
 }
 
 /* The length of the UTF-8 sequence at p, 0 when there is none or it is a control character. */
@@ -239,6 +211,22 @@ judge_lax (const fg_policy_rule *rule, const uint8_t *blob, size_t len)
    return blob[17] <= 19 && (rule->types >> blob[17] & 1) ? FG_REASON_NONE : FG_REASON_WRONG_TYPE;
 }
 
+/* A first byte that the rule does not admit at rest. */
+static __attribute__ ((noinline)) fg_reason
+judge_first_byte (const fg_policy *policy, const fg_policy_rule *rule, const uint8_t *blob, size_t len, fg_phase phase)
+{
+   if (len == 0) {
+      return FG_REASON_TOO_SHORT;
+   }
+   if (blob[0] > LAST_FIRST_BYTE) {
+      return FG_REASON_UNKNOWN_SUBTYPE;
+   }
+   if (blob[0] == 11 && phase == FG_PHASE_WIRE) {
+      return judge_insert_payload (policy, rule, blob, len);
+   }
+   return AT_REST >> blob[0] & 1 ? FG_REASON_WRONG_ALGORITHM : FG_REASON_NOT_AT_REST;
+}
+
 fg_reason
 fg_policy_judge (const fg_policy *policy, const fg_policy_rule *rule, uint8_t type, const uint8_t *value, size_t len,
                  fg_phase phase)
@@ -247,43 +235,32 @@ fg_policy_judge (const fg_policy *policy, const fg_policy_rule *rule, uint8_t ty
       return FG_REASON_NOT_ENCRYPTED;
    }
    const uint8_t *blob = value + 5;
-   size_t blob_len = len - 5, header, rest;
+   const size_t blob_len = len - 5;
    if (!policy->strict) {
       return judge_lax (rule, blob, blob_len);
    }
-   if (blob_len == 0) {
-      return FG_REASON_TOO_SHORT;
+   if (blob_len == 0 || blob[0] > LAST_FIRST_BYTE || (rule->first_bytes >> blob[0] & 1) == 0) {
+      return judge_first_byte (policy, rule, blob, blob_len, phase);
    }
-   uint8_t first = blob[0];
-   if (first > LAST_FIRST_BYTE) {
-      return FG_REASON_UNKNOWN_SUBTYPE;
-   }
-   if (first == 11 && phase == FG_PHASE_WIRE) {
-      return judge_insert_payload (policy, rule, blob, blob_len);
-   }
-   if ((AT_REST >> first & 1) == 0) {
-      return FG_REASON_NOT_AT_REST;
-   }
-   if ((rule->first_bytes >> first & 1) == 0) {
-      return FG_REASON_WRONG_ALGORITHM;
-   }
-   if (blob_len < least_size (first)) {
+   const layout *shape = layouts + blob[0];
+   if (blob_len < shape->least) {
       return FG_REASON_TOO_SHORT;
    }
    if (!key_is_named (policy, rule, blob + 1)) {
       return FG_REASON_WRONG_KEY;
    }
-   uint8_t original = blob[17];
-   if (original > 19 || ((types_of (first) & rule->types) >> original & 1) == 0) {
+   const uint8_t original = blob[17];
+   if (original > 19 || ((shape->types & rule->types) >> original & 1) == 0) {
       return FG_REASON_WRONG_TYPE;
    }
-   if (!frame_of (blob, blob_len, &header, &rest) || blob_len < rest) {
+   size_t rest = shape->rest;
+   if (shape->counted && (!counted_rest (blob, blob_len, &rest) || blob_len < rest)) {
       return FG_REASON_BAD_LENGTH;
    }
    if (check_blocks (blob_len - rest, original) != FG_REASON_NONE) {
       return FG_REASON_BAD_LENGTH;
    }
-   return is_text (blob + header, blob_len - header) ? FG_REASON_PRINTABLE_BODY : FG_REASON_NONE;
+   return is_text (blob + shape->header, blob_len - shape->header) ? FG_REASON_PRINTABLE_BODY : FG_REASON_NONE;
 }
 
 /* How far a value came before it failed: of alternatives that all fail, the one that came furthest says why. */

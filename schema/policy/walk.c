@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "schema/policy/walk.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 /*
  * The inner loop. It is compiled twice from one text: to stop at the first violation (the check that every write goes through), and to report all.
  * Every length is checked against the end of the innermost open document before it is used; the bytes of a dead subtree are not
@@ -53,11 +57,7 @@ regex_size (const uint8_t *value, size_t room, size_t *size)
 }
 
 /* Least value of the length in front: a string counts its terminator, a document its frame. */
-INLINE uint32_t
-least_length (uint8_t type)
-{
-   return type == 3 || type == 4 ? 5 : type == 15 ? 14 : type == 5 ? 0 : 1;
-}
+static const uint8_t least_lengths[20] = {[2] = 1, [3] = 5, [4] = 5, [12] = 1, [13] = 1, [14] = 1, [15] = 14};
 
 INLINE bool
 value_size (uint8_t type, const uint8_t *value, size_t room, size_t *size)
@@ -71,7 +71,7 @@ value_size (uint8_t type, const uint8_t *value, size_t room, size_t *size)
       }
       uint32_t n = fg_read_u32le (value);
       *size += n;
-      return n >= least_length (type) && *size <= room;
+      return n >= least_lengths[type] && *size <= room;
    }
    if (__builtin_expect ((shape & (SHAPE_SPECIAL | SHAPE_VALID)) != SHAPE_VALID, 0)) {
       return (shape & SHAPE_VALID) && regex_size (value, room, size);
@@ -87,13 +87,36 @@ fg_policy_value_size (uint8_t type, const uint8_t *value, size_t room, size_t *s
 
 /* --- names -------------------------------------------------------------------------------------------------------- */
 
-typedef struct name_scan {
-   size_t len;
-   uint64_t head;
-   uint64_t tail;
-   uint64_t dots; /* not 0: the name has a dot */
-} name_scan;
+/* A name's length and whether it has a dot, in one word. */
+#define SCAN_DOT 1u
+#define SCAN_LEN(scan) ((scan) >> 1)
 
+static __attribute__ ((noinline)) size_t
+scan_name_slowly (const char *name, size_t room)
+{
+   size_t len = strnlen (name, room);
+   return len << 1 | (memchr (name, '.', len) ? SCAN_DOT : 0);
+}
+
+#ifdef __SSE2__
+/* room: how many bytes the buffer has from here; the last of them is 0. */
+INLINE size_t
+scan_name (const char *name, size_t room)
+{
+   if (__builtin_expect (room < 16, 0)) {
+      return scan_name_slowly (name, room);
+   }
+   __m128i bytes;
+   memcpy (&bytes, name, sizeof bytes);
+   uint32_t zeros = (uint32_t)_mm_movemask_epi8 (_mm_cmpeq_epi8 (bytes, _mm_setzero_si128 ()));
+   uint32_t dots = (uint32_t)_mm_movemask_epi8 (_mm_cmpeq_epi8 (bytes, _mm_set1_epi8 ('.')));
+   if (__builtin_expect (zeros == 0, 0)) {
+      return scan_name_slowly (name, room);
+   }
+   /* zeros ^ (zeros - 1): the bits up to the first zero byte */
+   return (size_t)(uint32_t)__builtin_ctz (zeros) << 1 | ((dots & (zeros ^ (zeros - 1))) != 0);
+}
+#else
 #define ONES 0x0101010101010101u
 #define HIGHS 0x8080808080808080u
 #define DOTS 0x2e2e2e2e2e2e2e2eu
@@ -104,55 +127,42 @@ zero_bytes (uint64_t word)
    return (word - ONES) & ~word & HIGHS;
 }
 
-/* The slow way, for the last bytes of a document. */
-static void
-scan_name_bytes (const char *name, size_t room, name_scan *out)
-{
-   out->len = strnlen (name, room);
-   out->dots = memchr (name, '.', out->len) != NULL;
-   fg_policy_name_words (name, out->len, &out->head, &out->tail);
-}
-
-static void
-scan_long_name (const char *name, size_t room, name_scan *out)
-{
-   size_t len = 8;
-
-   for (; room - len >= 8; len += 8) {
-      uint64_t word = fg_read_word (name + len), zeros = zero_bytes (word);
-      if (zeros) {
-         uint32_t n = (uint32_t)__builtin_ctzll (zeros) >> 3;
-         out->dots |= n ? zero_bytes ((word ^ DOTS) | ~(((uint64_t)1 << 8 * n) - 1)) : 0;
-         out->len = len + n;
-         out->tail = fg_read_word (name + out->len - 8);
-         return;
-      }
-      out->dots |= zero_bytes (word ^ DOTS);
-   }
-   scan_name_bytes (name, room, out);
-}
-
-/* Finds the end of a name, eight bytes at a time. room: how many bytes the buffer has from here; the last of them is 0. */
-INLINE void
-scan_name (const char *name, size_t room, name_scan *out)
+/* The same with eight bytes of a plain word (little-endian). */
+INLINE size_t
+scan_name (const char *name, size_t room)
 {
    if (__builtin_expect (room < 8, 0)) {
-      scan_name_bytes (name, room, out);
-      return;
+      return scan_name_slowly (name, room);
    }
    uint64_t word = fg_read_word (name), zeros = zero_bytes (word);
-   out->head = word;
-   if (__builtin_expect (zeros != 0, 1)) {
-      /* All bits below the first zero byte. */
-      uint64_t mask = ((zeros & -zeros) >> 7) - 1;
-      out->head = word & mask;
-      out->len = (size_t)__builtin_ctzll (zeros) >> 3;
-      out->tail = 0;
-      out->dots = zero_bytes (out->head ^ DOTS);
-      return;
+   if (zeros == 0) {
+      return scan_name_slowly (name, room);
    }
-   out->dots = zero_bytes (word ^ DOTS);
-   scan_long_name (name, room, out);
+   uint64_t below = ((zeros & -zeros) >> 7) - 1;
+   return (size_t)__builtin_ctzll (zeros) >> 3 << 1 | (zero_bytes ((word & below) ^ DOTS) != 0);
+}
+#endif
+
+/* Looks a name up. The buffer has at least eight bytes from the name on, or room says how many. */
+INLINE const fg_policy_slot *
+find_name (const fg_policy *policy, const fg_policy_state *state, const char *name, size_t len, size_t room)
+{
+   uint64_t head, tail = 0;
+
+   if (!(state->filter >> fg_policy_filter_bit (name, len) & 1)) {
+      return NULL;
+   }
+   if (__builtin_expect (room < 8, 0)) {
+      fg_policy_name_words (name, len, &head, &tail);
+   } else {
+      head = fg_read_word (name);
+      if (len < 8) {
+         head &= ((uint64_t)1 << 8 * len) - 1;
+      } else if (len > 8) {
+         tail = fg_read_word (name + len - 8);
+      }
+   }
+   return fg_policy_find_words (policy, state, name, len, head, tail);
 }
 
 /* --- frames ------------------------------------------------------------------------------------------------------- */
@@ -169,11 +179,13 @@ typedef struct frame {
    uint32_t index;
 } frame;
 
+/* Where the open documents are kept; most policies are shallow, and pay for a small one. */
 typedef struct stack {
-   frame frames[FG_POLICY_MAX_DEPTH + 2];
-   uint64_t seen[FG_POLICY_SEEN_WORDS + 1];
-   const uint8_t *limit; /* end of the buffer */
+   frame *frames;
+   uint64_t *seen;
 } stack;
+
+#define SMALL_HEIGHT 14u
 
 /* An element that is being looked at. */
 typedef struct element {
@@ -208,10 +220,8 @@ static bool
 spell_step (fg_walk *walk, uint32_t *number, const char *name, size_t len, fg_step *step)
 {
    const fg_policy_state *state = walk->policy->states + *number;
-   uint64_t head, tail;
+   const fg_policy_slot *slot = fg_policy_find (walk->policy, state, name, len);
 
-   fg_policy_name_words (name, len, &head, &tail);
-   const fg_policy_slot *slot = fg_policy_find (walk->policy, state, name, len, head, tail);
    *step = step_of (walk->policy, slot ? FG_STEP_NAME : FG_STEP_WILD, slot, 0);
    if (!fg_policy_follow (walk, state, name, len, number)) {
       return false;
@@ -370,7 +380,7 @@ push (const fg_policy *policy, stack *open, frame *top, const uint8_t *doc, size
    top->state = number;
    top->position = 0;
    top->array = array;
-   if (__builtin_expect (state->n_names > 64, 0)) {
+   if (__builtin_expect (open->seen && state->n_names > 64, 0)) {
       memset (open->seen + top->words, 0, (state->n_names + 63) / 64 * sizeof open->seen[0]);
    }
    return true;
@@ -389,24 +399,42 @@ is_id (const char *name, size_t len)
    return len == 3 && memcmp (name, "_id", 3) == 0;
 }
 
+/* A name with dots. False: the walk ends with *verdict. *spelled: it was reported, and its value is not looked at further. */
+static __attribute__ ((noinline)) bool
+check_dotted (fg_walk *walk, const stack *open, const frame *top, const element *at, fg_check *verdict, bool *spelled)
+{
+   size_t components;
+
+   if (!spells_path (walk, top->state, at->dotted, at->dotted_len, spelled, NULL, 0, &components)) {
+      *verdict = FG_CHECK_ERROR;
+      return false;
+   }
+   if (!*spelled) {
+      return true;
+   }
+   *verdict = FG_CHECK_VIOLATION;
+   return report (walk, open, top, at, FG_REASON_LITERAL_DOTTED, kind_below (walk->policy, top->state, 8));
+}
+
 INLINE fg_check
 run (fg_walk *walk, stack *open, const uint8_t *doc, size_t len, uint32_t number, bool array, const bool reporting)
 {
    const fg_policy *const policy = walk->policy;
-   frame *top = open->frames;
-   const fg_policy_state *state = policy->states + number;
    const bool strict = policy->strict;
-   const uint8_t *at = doc + 4;
+   const char *const limit = (const char *)doc + len;
+   const fg_policy_state *state = policy->states + number;
+   frame *top = open->frames;
+   const uint8_t *at = doc + 4, *last;
    fg_check verdict = FG_CHECK_OK;
 
    top->words = 0;
-   open->limit = doc + len;
    if (len > INT32_MAX || !push (policy, open, top, doc, len, number, array)) {
       return malformed (walk);
    }
+   last = top->last;
    for (;;) {
-      if (at >= top->last) {
-         if (at != top->last) {
+      if (__builtin_expect (at >= last, 0)) {
+         if (at != last) {
             return malformed (walk);
          }
          at++;
@@ -414,94 +442,86 @@ run (fg_walk *walk, stack *open, const uint8_t *doc, size_t len, uint32_t number
             return verdict;
          }
          top--;
+         last = top->last;
          state = policy->states + top->state;
          continue;
       }
-      element e;
-      e.dotted = NULL;
-      name_scan name;
-      e.type = *at;
-      scan_name ((const char *)at + 1, (size_t)(open->limit - at - 1), &name);
-      const char *text = (const char *)at + 1;
-      e.value = at + name.len + 2;
-      if (__builtin_expect (e.value > top->last, 0) ||
-          __builtin_expect (!value_size (e.type, e.value, (size_t)(top->last - e.value), &e.size), 0)) {
+      const uint8_t type = *at;
+      const char *const name = (const char *)at + 1;
+      const size_t scan = scan_name (name, (size_t)(limit - name)), name_len = SCAN_LEN (scan);
+      const uint8_t *const value = at + name_len + 2;
+      size_t size;
+      if (__builtin_expect (value > last, 0) ||
+          __builtin_expect (!value_size (type, value, (size_t)(last - value), &size), 0)) {
          return malformed (walk);
       }
-      at = e.value + e.size;
+      at = value + size;
+      const fg_policy_slot *slot = NULL;
+      uint32_t target = FG_POLICY_DEAD, index = 0;
+      fg_step_kind step = FG_STEP_WILD;
       if (top->array) {
-         e.kind = FG_STEP_ITEM;
-         e.slot = NULL;
-         e.index = top->position++;
-         e.target = fg_policy_item (policy, state, e.index);
+         step = FG_STEP_ITEM;
+         index = top->position++;
+         target = fg_policy_item (policy, state, index);
       } else {
-         if (__builtin_expect (name.dots != 0, 0) && strict) {
-            bool spells;
-            size_t components;
-            if (!spells_path (walk, top->state, text, name.len, &spells, NULL, 0, &components)) {
-               return FG_CHECK_ERROR;
+         if (__builtin_expect (scan & SCAN_DOT, 0) && strict) {
+            const element dotted = {type, value, size, FG_POLICY_DEAD, FG_STEP_WILD, NULL, 0, name, name_len};
+            bool spelled;
+            if (!check_dotted (walk, open, top, &dotted, &verdict, &spelled)) {
+               return verdict;
             }
-            if (spells && components > 1) {
-               const element dotted = {e.type, e.value, e.size, FG_POLICY_DEAD, FG_STEP_WILD, NULL, 0, text, name.len};
-               verdict = FG_CHECK_VIOLATION;
-               if (!report (walk, open, top, &dotted, FG_REASON_LITERAL_DOTTED, kind_below (policy, top->state, 8)) ||
-                   !reporting) {
-                  return FG_CHECK_VIOLATION;
-               }
+            if (spelled) {
                continue;
             }
          }
-         e.index = 0;
-         e.slot = fg_policy_find (policy, state, text, name.len, name.head, name.tail);
-         if (e.slot) {
-            e.kind = FG_STEP_NAME;
-            e.target = e.slot->target;
-            if (e.target != FG_POLICY_DEAD && seen_before (open, top, state, e.slot->bit) && strict) {
+         slot = find_name (policy, state, name, name_len, (size_t)(limit - name));
+         if (slot) {
+            step = FG_STEP_NAME;
+            target = slot->target;
+            if (target != FG_POLICY_DEAD && seen_before (open, top, state, slot->bit) && strict) {
+               const element again = {type, value, size, target, step, slot, 0, NULL, 0};
                verdict = FG_CHECK_VIOLATION;
-               if (!report (walk, open, top, &e, FG_REASON_DUPLICATE_NAME, kind_below (policy, e.target, 8)) ||
-                   !reporting) {
-                  return FG_CHECK_VIOLATION;
+               if (!report (walk, open, top, &again, FG_REASON_DUPLICATE_NAME, kind_below (policy, target, 8))) {
+                  return verdict;
                }
             }
-         } else {
-            e.kind = FG_STEP_WILD;
-            e.target = FG_POLICY_DEAD;
-            if ((state->flags & FG_STATE_WILD) && !fg_policy_follow_wild (walk, state, text, name.len, &e.target)) {
-               return FG_CHECK_ERROR;
-            }
+         } else if ((state->flags & FG_STATE_WILD) && !fg_policy_follow_wild (walk, state, name, name_len, &target)) {
+            return FG_CHECK_ERROR;
          }
       }
-      if (e.target == FG_POLICY_DEAD) {
+      if (target == FG_POLICY_DEAD) {
          continue;
       }
-      const fg_policy_state *below = policy->states + e.target;
+      const fg_policy_state *below = policy->states + target;
       fg_policy_kind kind = FG_POLICY_CSFLE;
       bool descend;
-      fg_reason reason = judge_value (walk, below, e.type, e.value, e.size, &descend, &kind);
+      fg_reason reason = judge_value (walk, below, type, value, size, &descend, &kind);
       if (descend) {
          uint32_t words = next_words (top, state);
          top++;
          top->words = words;
-         if (!push (policy, open, top, e.value, e.size, e.target, e.type == 4)) {
+         if (!push (policy, open, top, value, size, target, type == 4)) {
             return malformed (walk);
          }
          if (reporting) {
-            top->kind = e.kind;
-            top->slot = e.slot;
-            top->index = e.index;
+            top->kind = step;
+            top->slot = slot;
+            top->index = index;
          }
+         last = top->last;
          state = below;
-         at = e.value + 4;
+         at = value + 4;
          continue;
       }
       /* Any document has an _id: a rule for the inside of whatever names it has does not mean it. */
       if (__builtin_expect (reason != FG_REASON_NONE, 0) &&
-          !(reason == FG_REASON_SCALAR_ON_PATH && e.kind == FG_STEP_WILD && top == open->frames &&
-            is_id (text, name.len))) {
+          !(reason == FG_REASON_SCALAR_ON_PATH && step == FG_STEP_WILD && top == open->frames &&
+            is_id (name, name_len))) {
+         const element refused = {type, value, size, target, step, slot, index, NULL, 0};
          verdict = FG_CHECK_VIOLATION;
-         kind = below->flags & FG_STATE_LEAF ? kind : kind_below (policy, e.target, 8);
-         if (!report (walk, open, top, &e, reason, kind) || !reporting) {
-            return FG_CHECK_VIOLATION;
+         kind = below->flags & FG_STATE_LEAF ? kind : kind_below (policy, target, 8);
+         if (!report (walk, open, top, &refused, reason, kind)) {
+            return verdict;
          }
       }
    }
@@ -516,19 +536,34 @@ refuse_root (fg_walk *walk, const uint8_t *doc, size_t len)
    return FG_CHECK_VIOLATION;
 }
 
+static __attribute__ ((noinline)) fg_check
+walk_deep (fg_walk *walk, const uint8_t *doc, size_t len, uint32_t state, bool array)
+{
+   frame frames[FG_POLICY_MAX_DEPTH + 2];
+   uint64_t seen[FG_POLICY_SEEN_WORDS + 1];
+   stack open = {frames, seen};
+
+   return walk->hit ? run (walk, &open, doc, len, state, array, true)
+                    : run (walk, &open, doc, len, state, array, false);
+}
+
 fg_check
 fg_policy_walk (fg_walk *walk, const uint8_t *doc, size_t len, uint32_t state, bool array)
 {
-   stack open;
+   const fg_policy *policy = walk->policy;
+   frame frames[SMALL_HEIGHT + 2];
+   stack open = {frames, NULL};
 
    if (len < 5) {
       return malformed (walk);
    }
-   if (state == walk->policy->root && !array && (walk->policy->states[state].flags & FG_STATE_HARD)) {
+   if (state == policy->root && !array && (policy->states[state].flags & FG_STATE_HARD)) {
       return refuse_root (walk, doc, len);
    }
-   return walk->hit ? run (walk, &open, doc, len, state, array, true)
-                    : run (walk, &open, doc, len, state, array, false);
+   if (walk->hit || policy->height > SMALL_HEIGHT || policy->seen_words > 0) {
+      return walk_deep (walk, doc, len, state, array);
+   }
+   return run (walk, &open, doc, len, state, array, false);
 }
 
 fg_check

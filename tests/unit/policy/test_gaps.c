@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/policy/policy_test.h"
+
+/* The gaps that a stock server leaves in its own declarations, one test each: what goes in there is refused here, and beside it the
+ * legitimate ciphertext is accepted. */
+
+#define CONTROL "{'_id':1,'ssn':'@2 1 2 82'}"
+
+static void
+g1_any_bindata_6_without_type (void)
+{
+   const char *rule = PROPERTY ("ssn", "{'encrypt':{}}");
+
+   ASSERT_REFUSED (rule, "{'ssn':'@0 0 0 0'}", "tooShort");
+   ASSERT_REFUSED (rule, "{'ssn':'@112 0 0 40 text'}", "unknownSubtype"); /* "plain ..." as raw bytes */
+   ASSERT_REFUSED (rule, "{'ssn':'@0 1 2 57'}", "notAtRest"); /* a marking carries the plaintext */
+   ASSERT_REFUSED (rule, "{'ssn':'@3 1 2 98'}", "notAtRest");
+   ASSERT_ACCEPTED (rule, CONTROL);
+}
+
+static void
+g2_header_then_plaintext (void)
+{
+   const char *rule = PROPERTY ("ssn", ENCRYPT_K1);
+
+   ASSERT_REFUSED (rule, "{'ssn':'@2 1 2 82 text'}", "printableBody");
+   ASSERT_REFUSED (rule, "{'ssn':'@2 1 2 29 text'}", "tooShort");
+   ASSERT_REFUSED (rule, "{'ssn':'@2 1 2 90 text'}", "badLength");
+   ASSERT_ACCEPTED (rule, CONTROL);
+}
+
+static void
+g3_key_is_verified (void)
+{
+   const char *rule = PROPERTY ("ssn", "{'encrypt':{'keyId':[" K1 "," K3 "]}}");
+
+   ASSERT_REFUSED (rule, "{'ssn':'@2 2 2 82'}", "wrongKey");
+   ASSERT_ACCEPTED (rule, CONTROL);
+   ASSERT_ACCEPTED (rule, "{'ssn':'@2 3 2 98'}");
+   /* A JSON pointer admits any well-formed key id. */
+   ASSERT_ACCEPTED (PROPERTY ("ssn", "{'encrypt':{'keyId':'/keyName'}}"), "{'ssn':'@2 2 2 82'}");
+}
+
+static void
+g4_algorithm_is_verified (void)
+{
+   const char *random = PROPERTY ("ssn", "{'encrypt':{'algorithm':'" RANDOM "'}}");
+   const char *deterministic = PROPERTY ("ssn", "{'encrypt':{'algorithm':'" DETERMINISTIC "'}}");
+
+   ASSERT_REFUSED (random, "{'ssn':'@1 1 2 82'}", "wrongAlgorithm");
+   ASSERT_REFUSED (deterministic, "{'ssn':'@2 1 2 82'}", "wrongAlgorithm");
+   ASSERT_ACCEPTED (random, CONTROL);
+   ASSERT_ACCEPTED (deterministic, "{'ssn':'@1 1 2 82'}");
+}
+
+static void
+g5_length_is_verified (void)
+{
+   const char *rule = PROPERTY ("age", "{'encrypt':{'bsonType':'int'}}");
+
+   ASSERT_REFUSED (rule, "{'age':'@2 1 16 18'}", "tooShort");
+   ASSERT_REFUSED (rule, "{'age':'@2 1 16 17'}", "tooShort");
+   ASSERT_REFUSED (rule, "{'age':'@2 1 16 98'}", "badLength");
+   ASSERT_ACCEPTED (rule, "{'age':'@2 1 16 82'}");
+}
+
+static void
+g7_duplicate_names (void)
+{
+   const char *rule = PROPERTY ("ssn", ENCRYPT_K1);
+
+   ASSERT_REFUSED (rule, "{'ssn':'@2 1 2 82','ssn':'123-45-6789'}", "duplicateName");
+   ASSERT_REFUSED (rule, "{'ssn':'123-45-6789','ssn':'@2 1 2 82'}", "notEncrypted");
+   ASSERT_REFUSED (rule, "{'ssn':'@2 1 2 82','ssn':'@2 1 2 82'}", "duplicateName");
+   ASSERT_ACCEPTED (rule, "{'x':1,'x':2,'ssn':'@2 1 2 82'}"); /* unprotected names are not our affair */
+   ASSERT_REFUSED (PROPERTY ("a", "{'properties':{'ssn':{'encrypt':{}}}}"), "{'a':{'ssn':'@2 1 2 82'},'a':{}}",
+                   "duplicateName");
+}
+
+static void
+g8_dotted_names_and_arrays (void)
+{
+   const char *rule = PROPERTY ("a.ssn", ENCRYPT_K1);
+
+   ASSERT_REFUSED (rule, "{'a':{'ssn':'plain'}}", "notEncrypted");
+   ASSERT_REFUSED (rule, "{'a':[{'ssn':'@2 1 2 82'},{'ssn':'plain'}]}", "notEncrypted"); /* any match is not enough */
+   ASSERT_REFUSED (rule, "{'a.ssn':'plain'}", "literalDotted");
+   ASSERT_REFUSED (rule, "{'a.ssn':'@2 1 2 82'}", "literalDotted");
+   ASSERT_REFUSED (rule, "{'a':[[{'ssn':'plain'}]]}", "arrayOnPath");
+   ASSERT_ACCEPTED (rule, "{'a':{'ssn':'@2 1 2 82'}}");
+   ASSERT_ACCEPTED (rule, "{'a':[{'ssn':'@2 1 2 82'},{'ssn':'@2 1 2 98'},{}]}");
+   ASSERT_ACCEPTED (rule, "{'b.ssn':'plain','a':{'x.y':1}}");
+   ASSERT_REFUSED (PROPERTY ("a.0", "{'encrypt':{}}"), "{'a':['plain']}", "notEncrypted");
+   ASSERT_REFUSED (PROPERTY ("a.0", "{'encrypt':{}}"), "{'a':{'0':'plain'}}", "notEncrypted");
+   ASSERT_REFUSED (PROPERTY ("a", "{'properties':{'b':{'properties':{'c':{'encrypt':{}}}}}}"), "{'a':{'b.c':1}}",
+                   "literalDotted");
+   ASSERT_REFUSED (PROPERTY ("a", "{'properties':{'b':{'properties':{'c':{'encrypt':{}}}}}}"), "{'a.b':{'c':1}}",
+                   "literalDotted");
+}
+
+static void
+g9_array_or_scalar_for_parent (void)
+{
+   const char *rule = PROPERTY ("a", "{'properties':{'ssn':" ENCRYPT_K1 "}}");
+
+   ASSERT_REFUSED (rule, "{'a':[{'ssn':'plain'}]}", "arrayOnPath");
+   ASSERT_REFUSED (rule, "{'a':'plain'}", "scalarOnPath");
+   ASSERT_REFUSED (rule, "{'a':{'ssn':['plain']}}", "notEncrypted");
+   ASSERT_ACCEPTED (rule, "{'a':{'ssn':'@2 1 2 82'}}");
+   ASSERT_ACCEPTED (rule, "{'a':null}");
+   ASSERT_ACCEPTED (rule, "{'a':{}}");
+   ASSERT_ACCEPTED (rule, "{}");
+   /* Declared elements are declared. */
+   const char *items = PROPERTY ("a", "{'items':{'properties':{'ssn':" ENCRYPT_K1 "}}}");
+   ASSERT_REFUSED (items, "{'a':[{'ssn':'@2 1 2 82'},{'ssn':'plain'}]}", "notEncrypted");
+   ASSERT_REFUSED (items, "{'a':{'ssn':'plain'}}", "scalarOnPath");
+   ASSERT_ACCEPTED (items, "{'a':[{'ssn':'@2 1 2 82'},{}]}");
+}
+
+static void
+g10_alternatives (void)
+{
+   const char *escape = SCHEMA ("{'anyOf':[{'properties':{'kind':{'enum':['open']}}},{'properties':{'ssn':" ENCRYPT_K1
+                                "}}]}");
+   const char *tenants = SCHEMA ("{'anyOf':[{'properties':{'ssn':" ENCRYPT_K1 "}},{'properties':{'ssn':" ENCRYPT_K2
+                                 "}}]}");
+   const char *query = "{'validator':{'$or':[{'kind':'open'},{'$jsonSchema':{'properties':{'ssn':" ENCRYPT_K1 "}}}]}}";
+   const char *dependency = SCHEMA ("{'dependencies':{'signed':{'properties':{'ssn':" ENCRYPT_K1 "}}}}");
+
+   ASSERT_REFUSED (escape, "{'kind':'open','ssn':'plain'}", "notEncrypted");
+   ASSERT_ACCEPTED (escape, "{'kind':'open','ssn':'@2 1 2 82'}");
+   ASSERT_REFUSED (tenants, "{'ssn':'plain'}", "notEncrypted");
+   ASSERT_REFUSED (tenants, "{'ssn':'@2 3 2 82'}", "wrongKey");
+   ASSERT_ACCEPTED (tenants, "{'ssn':'@2 1 2 82'}");
+   ASSERT_ACCEPTED (tenants, "{'ssn':'@2 2 2 82'}");
+   ASSERT_REFUSED (query, "{'kind':'open','ssn':'plain'}", "notEncrypted");
+   ASSERT_ACCEPTED (query, CONTROL);
+   ASSERT_REFUSED (dependency, "{'ssn':'plain'}", "notEncrypted");
+   ASSERT_ACCEPTED (dependency, CONTROL);
+   /* Nothing is taken from below a negation. */
+   ASSERT_ACCEPTED (SCHEMA ("{'not':{'properties':{'ssn':" ENCRYPT_K1 "}}}"), "{'ssn':'plain'}");
+   ASSERT_ACCEPTED ("{'validator':{'$nor':[{'$jsonSchema':{'properties':{'ssn':" ENCRYPT_K1 "}}}]}}",
+                    "{'ssn':'plain'}");
+}
+
+static void
+g11_to_g13_level_and_action_weaken_nothing (void)
+{
+   static const char *const settings[] = {"'validationLevel':'off'", "'validationLevel':'moderate'",
+                                          "'validationAction':'warn'", "'validationAction':'errorAndLog'"};
+
+   for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+      char options[1024];
+      snprintf (options, sizeof options, "{%s,'validator':{'$jsonSchema':{'properties':{'ssn':%s}}}}", settings[i],
+                ENCRYPT_K1);
+      ASSERT_REFUSED (options, "{'ssn':'plain'}", "notEncrypted");
+      ASSERT_ACCEPTED (options, CONTROL);
+   }
+}
+
+#define FIELDS(path, more) "{'encryptedFields':{'fields':[{'path':'" path "','keyId':" K1 more "}]}}"
+
+static void
+g25_csfle_and_qe_are_not_interchangeable (void)
+{
+   const char *csfle = PROPERTY ("ssn", "{'encrypt':{}}");
+   const char *unindexed = FIELDS ("ssn", ",'bsonType':'string'");
+   const char *equality = FIELDS ("ssn", ",'bsonType':'string','queries':{'queryType':'equality'}");
+   const char *range = FIELDS ("age", ",'bsonType':'int','queries':[{'queryType':'range'}]");
+
+   ASSERT_REFUSED (csfle, "{'ssn':'@16 1 2 82'}", "wrongAlgorithm");
+   ASSERT_REFUSED (csfle, "{'ssn':'@14 1 2 210'}", "wrongAlgorithm");
+   ASSERT_REFUSED (unindexed, "{'ssn':'@2 1 2 82'}", "wrongAlgorithm");
+   ASSERT_REFUSED (unindexed, "{'ssn':'@6 1 2 79'}", "wrongAlgorithm"); /* the first protocol */
+   ASSERT_REFUSED (equality, "{'ssn':'@16 1 2 82'}", "wrongAlgorithm"); /* unindexed in an indexed field */
+   ASSERT_REFUSED (equality, "{'ssn':'@7 1 2 223'}", "wrongAlgorithm");
+   ASSERT_REFUSED (equality, "{'ssn':'@14 2 2 210'}", "wrongKey");
+   ASSERT_REFUSED (range, "{'age':'@14 1 16 210'}", "wrongAlgorithm");
+   ASSERT_REFUSED (range, "{'age':'@15 1 16 211 2'}", "badLength");
+   ASSERT_ACCEPTED (unindexed, "{'ssn':'@16 1 2 82'}");
+   ASSERT_ACCEPTED (equality, "{'ssn':'@14 1 2 210'}");
+   ASSERT_ACCEPTED (range, "{'age':'@15 1 16 211 1'}");
+   ASSERT_ACCEPTED (range, "{'age':'@15 1 16 883 8'}");
+}
+
+static void
+g26_scalar_on_the_path_of_an_encrypted_field (void)
+{
+   const char *rule = FIELDS ("a.b", ",'bsonType':'string'");
+
+   ASSERT_REFUSED (rule, "{'a':'plain'}", "scalarOnPath");
+   ASSERT_REFUSED (rule, "{'a':[{'b':'plain'}]}", "arrayOnPath");
+   ASSERT_REFUSED (rule, "{'a.b':'plain'}", "literalDotted");
+   ASSERT_REFUSED (rule, "{'a':{'b':'plain'}}", "notEncrypted");
+   ASSERT_ACCEPTED (rule, "{'a':{'b':'@16 1 2 82'}}");
+   ASSERT_ACCEPTED (rule, "{'a':null}");
+}
+
+static void
+payloads_of_the_wire_are_never_at_rest (void)
+{
+   const char *rule = FIELDS ("ssn", ",'bsonType':'string','queries':{'queryType':'equality'}");
+   static const unsigned bytes[] = {0, 3, 4, 5, 8, 10, 11, 12, 13, 18};
+
+   for (size_t i = 0; i < sizeof bytes / sizeof bytes[0]; i++) {
+      char doc[64];
+      snprintf (doc, sizeof doc, "{'ssn':'@%u 1 2 210'}", bytes[i]);
+      ASSERT_REFUSED (rule, doc, "notAtRest");
+   }
+   ASSERT_REFUSED (rule, "{'ssn':'@19 1 2 210'}", "unknownSubtype");
+   ASSERT_REFUSED (rule, "{'ssn':'@255 1 2 210'}", "unknownSubtype");
+}
+
+/* The body of payload 11 that matters: index key and type. */
+static bson_t *
+insert_payload (uint8_t key, int32_t type)
+{
+   bson_t *doc = bson_new (), inner = BSON_INITIALIZER;
+   uint8_t blob[256] = {11}, id[16], token[32] = {0};
+
+   memset (id, key * 0x11, sizeof id);
+   BSON_APPEND_BINARY (&inner, "d", BSON_SUBTYPE_BINARY, token, sizeof token);
+   BSON_APPEND_BINARY (&inner, "u", BSON_SUBTYPE_UUID, id, sizeof id);
+   BSON_APPEND_INT32 (&inner, "t", type);
+   memcpy (blob + 1, bson_get_data (&inner), inner.len);
+   BSON_APPEND_BINARY (doc, "ssn", BSON_SUBTYPE_ENCRYPTED, blob, inner.len + 1);
+   bson_destroy (&inner);
+   return doc;
+}
+
+static fg_reason
+insert_payload_reason (const char *options, uint8_t key, int32_t type, fg_phase phase)
+{
+   fg_policy *policy = compile (options);
+   bson_t *doc = insert_payload (key, type);
+   fg_reason reason = reason_of_bytes (policy, bson_get_data (doc), doc->len, phase);
+
+   bson_destroy (doc);
+   fg_policy_free (policy);
+   return reason;
+}
+
+static void
+insert_payload_on_the_wire (void)
+{
+   const char *rule = FIELDS ("ssn", ",'bsonType':'string','queries':{'queryType':'equality'}");
+
+   CU_ASSERT_EQUAL (insert_payload_reason (rule, 1, 2, FG_PHASE_WIRE), FG_REASON_NONE);
+   CU_ASSERT_EQUAL (insert_payload_reason (rule, 1, 2, FG_PHASE_STORED), FG_REASON_NOT_AT_REST);
+   CU_ASSERT_EQUAL (insert_payload_reason (rule, 1, 2, FG_PHASE_APPLY), FG_REASON_NOT_AT_REST);
+   CU_ASSERT_EQUAL (insert_payload_reason (rule, 2, 2, FG_PHASE_WIRE), FG_REASON_WRONG_KEY);
+   CU_ASSERT_EQUAL (insert_payload_reason (rule, 1, 16, FG_PHASE_WIRE), FG_REASON_WRONG_TYPE);
+   CU_ASSERT_EQUAL (insert_payload_reason (PROPERTY ("ssn", "{'encrypt':{}}"), 1, 2, FG_PHASE_WIRE),
+                    FG_REASON_WRONG_ALGORITHM);
+}
+
+const char *const fg_suite_name = "policy.gaps";
+const fg_test fg_tests[] = {{"g1_any_bindata_6_without_type", g1_any_bindata_6_without_type},
+                            {"g2_header_then_plaintext", g2_header_then_plaintext},
+                            {"g3_key_is_verified", g3_key_is_verified},
+                            {"g4_algorithm_is_verified", g4_algorithm_is_verified},
+                            {"g5_length_is_verified", g5_length_is_verified},
+                            {"g7_duplicate_names", g7_duplicate_names},
+                            {"g8_dotted_names_and_arrays", g8_dotted_names_and_arrays},
+                            {"g9_array_or_scalar_for_parent", g9_array_or_scalar_for_parent},
+                            {"g10_alternatives", g10_alternatives},
+                            {"g11_to_g13_level_and_action_weaken_nothing", g11_to_g13_level_and_action_weaken_nothing},
+                            {"g25_csfle_and_qe_are_not_interchangeable", g25_csfle_and_qe_are_not_interchangeable},
+                            {"g26_scalar_on_the_path_of_an_encrypted_field", g26_scalar_on_the_path_of_an_encrypted_field},
+                            {"payloads_of_the_wire_are_never_at_rest", payloads_of_the_wire_are_never_at_rest},
+                            {"insert_payload_on_the_wire", insert_payload_on_the_wire},
+                            {NULL, NULL}};
