@@ -9,6 +9,7 @@
 #include "mongo/util/log.h"
 #endif
 
+#include <chrono>
 #include <iostream>
 #include <mutex>
 
@@ -24,6 +25,8 @@ fg_loader *theLoader = nullptr; /* set before any thread but main's exists */
 bool preWrite = false;
 std::atomic<bool> stopping{false};
 std::atomic<long> liveCollections{0};
+std::atomic<long long> bypassAttempts{0};
+std::array<std::atomic<long long>, 12> checkMicros{}; /* [i]: below 2^i microseconds */
 
 /* attributes are JSON that the modules made; no document values (module.h). */
 void logLine (void *, fg_severity severity, int32_t id, const char *message, const char *attributes) {
@@ -138,12 +141,6 @@ private:
    std::string _value;
 };
 
-[[noreturn]] void refuseToStart (const std::string &why) {
-   logHost (FG_LOG_FATAL, 1, why + "; mongod does not start without the protection that it was told to load");
-   std::cerr << "fieldguard: " << why << std::endl;
-   quickExit (2 /* the server's exit code for bad options */);
-}
-
 void loadModules (const std::string &paths) {
    fg_error err{};
    fg_loader_options options{};
@@ -231,7 +228,6 @@ public:
    BSONObj generateSection (OperationContext *, const BSONElement &) const override {
       Tree tree;
       BSONArrayBuilder modules;
-      char mode[64];
       if (!theLoader) {
          return BSON ("modules" << BSONArray ());
       }
@@ -244,10 +240,14 @@ public:
       out.append ("abi", std::to_string (FG_ABI_MAJOR) + "." + std::to_string (FG_ABI_MINOR));
       out.append ("route", preWrite ? "preWrite" : "observer");
       out.append ("modules", modules.arr ());
-      if (fg_loader_get_setting (theLoader, "fieldguard.mode", mode, sizeof mode)) {
-         out.append ("mode", mode);
-      }
       out.append ("collections", static_cast<long long> (liveCollections.load ()));
+      out.append ("bypassAttempts", static_cast<long long> (bypassAttempts.load ()));
+      BSONObjBuilder micros (out.subobjStart ("checkMicros"));
+      for (size_t i = 0; i < checkMicros.size (); i++) {
+         micros.append (i + 1 < checkMicros.size () ? "below" + std::to_string (1u << i) : "more",
+                        static_cast<long long> (checkMicros[i].load (std::memory_order_relaxed)));
+      }
+      micros.done ();
       fg_stat_sink sink{sizeof sink, &tree, addNumber, addText};
       fg_loader_stats (theLoader, &sink);
       tree.write (&out);
@@ -307,6 +307,13 @@ void bare (const CollectionState &state, fg_ddl kind) {
 
 fg_loader *loader () noexcept { return theLoader; }
 bool preWriteRoute () noexcept { return preWrite; }
+
+/* Never unprotected: what was asked for and cannot be had ends the process. */
+void refuseToStart (const std::string &why) {
+   logHost (FG_LOG_FATAL, 1, why + "; mongod does not start without the protection that it was told to load");
+   std::cerr << "fieldguard: " << why << std::endl;
+   quickExit (2 /* the server's exit code for bad options */);
+}
 
 /* --- collections --------------------------------------------------------------------------------------------------------- */
 
@@ -380,10 +387,20 @@ Judge::~Judge () { fg_loader_rolled_back (theLoader, &_unit); }
 void Judge::document (const BSONObj &post, const BSONObj *pre) {
    fg_refusal refusal;
    const auto bytes = [] (const BSONObj &o) { return reinterpret_cast<const uint8_t *> (o.objdata ()); };
+   const auto from = std::chrono::steady_clock::now ();
    const auto verdict =
       fg_loader_validate (theLoader, &_unit, _state->handle, _op, _gate.refusable ? FG_PHASE_STORED : FG_PHASE_APPLY,
                           _gate.flags, bytes (post), static_cast<size_t> (post.objsize ()),
                           pre ? bytes (*pre) : nullptr, pre ? static_cast<size_t> (pre->objsize ()) : 0, &refusal);
+   const auto micros = (std::chrono::steady_clock::now () - from) / std::chrono::microseconds (1);
+   size_t bucket = 0;
+   while (bucket + 1 < checkMicros.size () && micros >> bucket) {
+      bucket++;
+   }
+   checkMicros[bucket].fetch_add (1, std::memory_order_relaxed);
+   if (_gate.flags & FG_WRITE_BYPASS) {
+      bypassAttempts.fetch_add (1, std::memory_order_relaxed);
+   }
    if (verdict == FG_VERDICT_REJECT && _gate.refusable) {
       mustSync ();
       throwRefusal (&refusal, post);
@@ -530,6 +547,7 @@ void start () {
    if (!fg_loader_start (theLoader, &err)) {
       refuseToStart (reasonOf (err));
    }
+   shim::onLogRotation ([] { fg_loader_rotate (theLoader); });
    registerShutdownTask ([] { stopping.store (true); });
 }
 

@@ -36,7 +36,9 @@ public:
    bool live = false; /* LOAD or CREATE was applied, DROP was not */
 
    /* mongod evaluates a validator of its own here, and then updates nothing in place behind checkValidation's back. */
-   bool hasValidator () const { return options.hasField ("validator") || options.hasField ("encryptedFields"); }
+   bool hasValidator () const {
+      return !options.getObjectField ("validator").isEmpty () || options.hasField ("encryptedFields");
+   }
 };
 
 /* What decorates mongod's collection object: the write path reads `fast`, without a lock. */
@@ -97,6 +99,9 @@ void created (OperationContext *opCtx, const Gate &gate, const Collection *colle
 
 /* Makes records durable before the reply goes out; a reply that must not go out is withheld by closing the connection. */
 void endOfOperation (OperationContext *opCtx) noexcept;
+
+/* Logs why, also on stderr, and ends the process with the server's exit code for bad options. */
+[[noreturn]] void refuseToStart (const std::string &why);
 
 /* Once, on the start-up thread, when the data directory is locked and before any write. Does not return when a module fails. */
 void start ();

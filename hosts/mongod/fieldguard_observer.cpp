@@ -172,7 +172,9 @@ public:
       _installed = true;
 #if !FG_SERVER_8
       auto *registry = dynamic_cast<OpObserverRegistry *> (service->getOpObserver ());
-      fassert (8470001, registry);
+      if (!registry) {
+         refuseToStart ("this server's op observer is no registry");
+      }
       registry->addObserver (std::make_unique<Observer> ());
 #endif
       start ();

@@ -102,6 +102,13 @@ template <class Commit, class Rollback> void atEnd (OperationContext *opCtx, Com
    uasserted (plain ? code : int32_t (ErrorCodes::BadValue), message);
 }
 
+template <class Rotate> void onLogRotation (Rotate rotate) {
+   logv2::addLogRotator ("fieldguard", [rotate] (bool, StringData, std::function<void (Status)>) {
+      rotate ();
+      return Status::OK ();
+   });
+}
+
 inline std::string applicationName (Client *client) {
    const auto *metadata = ClientMetadata::getForClient (client);
    return metadata ? std::string (metadata->getApplicationName ()) : std::string ();
@@ -169,6 +176,9 @@ template <class Commit, class Rollback> void atEnd (OperationContext *opCtx, Com
    const bool plain = code > 0 && !ErrorCodes::shouldHaveExtraInfo (ErrorCodes::Error (code));
    uasserted (plain ? code : int32_t (ErrorCodes::DocumentValidationFailure), message);
 }
+
+/* This version tells nobody when it rotates its log. */
+template <class Rotate> void onLogRotation (Rotate) {}
 
 inline std::string applicationName (Client *client) {
    const auto &metadata = ClientMetadataIsMasterState::get (client).getClientMetadata ();
