@@ -41,7 +41,7 @@ typedef struct fg_audit_end {
    uint64_t torn; /* bytes after the last whole line */
 } fg_audit_end;
 
-/* All that is needed to begin file `file`: what path.state holds. */
+/* All that is needed to begin file `file`: what path-state holds. */
 typedef struct fg_audit_state {
    uint64_t file;
    fg_audit_key key;

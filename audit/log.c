@@ -72,14 +72,14 @@ new_log (const char *path)
    pthread_mutex_init (&log->sync_lock, NULL);
    log->fd = -1;
    log->path = strdup (path);
-   log->state_path = malloc (strlen (path) + sizeof ".state");
+   log->state_path = malloc (strlen (path) + sizeof "-state");
    log->state = new_state ();
    if (!log->path || !log->state_path || !log->state) {
       free_log (log);
       return NULL;
    }
    memcpy (log->state_path, path, strlen (path));
-   memcpy (log->state_path + strlen (path), ".state", sizeof ".state");
+   memcpy (log->state_path + strlen (path), "-state", sizeof "-state");
    return log;
 }
 

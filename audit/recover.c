@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /*
- * What a start finds: path.state says which file comes next and under which key; at path lies, usually, the file of the run before.
+ * What a start finds: path-state says which file comes next and under which key; at path lies, usually, the file of the run before.
  *
  *    no file                           nothing to do
  *    file number state->file - 1       that run closed it in order: it only has to be moved away
@@ -51,7 +51,7 @@ not_ours (fg_error *err, const char *path)
    return fg_error_set (
       err, FG_ERROR_AUDIT, FG_E_CORRUPT, path,
       "the file at the audit path is not an audit file or its end was changed: keep it as evidence, and move it and "
-      "its .state file away to begin a new chain");
+      "its state file away to begin a new chain");
 }
 
 /* Splits the end of the file, at most two longest lines and a torn one, into its last lines. */
@@ -170,7 +170,7 @@ take_up (fg_audit_log *log, const tail *t, bool state_found, fg_error *err)
    if (!keys_agree (&log->state->key, &opening)) {
       return fg_error_set (
          err, FG_ERROR_AUDIT, FG_E_MISMATCH, log->path,
-         "the audit file was begun with another key, or without one: move it and its .state file away to begin a new "
+         "the audit file was begun with another key, or without one: move it and its state file away to begin a new "
          "chain");
    }
    if (!state_found && !advance_key_to (log->state, opening.file, log->path, err)) {
@@ -227,7 +227,7 @@ find_key (fg_audit_log *log, const char *key_file, bool state_found, fg_error *e
               (have && !fg_ct_equal (given.id, log->state->key.id, sizeof given.id))) {
       ok = fg_error_set (
          err, FG_ERROR_AUDIT, FG_E_MISMATCH, log->state_path,
-         "the audit chain was begun with another key, or without one: move the audit file and its .state file away "
+         "the audit chain was begun with another key, or without one: move the audit file and its state file away "
          "to begin a new chain");
    }
    fg_memzero (&given, sizeof given);

@@ -52,7 +52,7 @@ set_up (void)
    snprintf (dir, sizeof dir, "%s/fg-fuzz-XXXXXX", access ("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
    must (mkdtemp (dir) != NULL);
    snprintf (path, sizeof path, "%s/audit.log", dir);
-   snprintf (state_path, sizeof state_path, "%s.state", path);
+   snprintf (state_path, sizeof state_path, "%s-state", path);
    snprintf (key, sizeof key, "%s/key", dir);
    write_file (key, secret, sizeof secret);
    atexit (remove_dir);

@@ -18,7 +18,7 @@ modes_of_files (void)
    umask (022);
    CU_ASSERT_FATAL (stat (f.path, &st) == 0);
    CU_ASSERT_EQUAL (st.st_mode & 0777, 0600);
-   snprintf (state, sizeof state, "%s.state", f.path);
+   snprintf (state, sizeof state, "%s-state", f.path);
    CU_ASSERT_FATAL (stat (state, &st) == 0);
    CU_ASSERT_EQUAL (st.st_mode & 0777, 0600);
    fixture_end (&f);
@@ -60,7 +60,7 @@ past_keys_are_gone (void)
 
    fixture_begin (&f);
    run_log (&f, f.key, 1);
-   snprintf (state_path, sizeof state_path, "%s.state", f.path);
+   snprintf (state_path, sizeof state_path, "%s-state", f.path);
    CU_ASSERT (fg_audit_key_read (f.key, &first, &err));
    CU_ASSERT (fg_audit_state_read (state_path, &state, &found, &err));
    CU_ASSERT_TRUE (found);
@@ -199,7 +199,7 @@ lost_state (void)
    fixture_begin (&f);
    run_log (&f, f.key, 1);
    run_log (&f, f.key, 1);
-   snprintf (state, sizeof state, "%s.state", f.path);
+   snprintf (state, sizeof state, "%s-state", f.path);
    CU_ASSERT (unlink (state) == 0);
    run_log (&f, f.key, 1);
    fg_audit_report report = verify_all (&f, f.key);
@@ -217,7 +217,7 @@ damaged_state (void)
 
    fixture_begin (&f);
    run_log (&f, f.key, 1);
-   snprintf (state, sizeof state, "%s.state", f.path);
+   snprintf (state, sizeof state, "%s-state", f.path);
    change_byte (state, 1, "seq ", 'x');
    CU_ASSERT_PTR_NULL (open_log (&f, f.key, &err));
    CU_ASSERT_EQUAL (err.code, FG_E_CORRUPT);
