@@ -10,7 +10,7 @@
 /* --- types ---------------------------------------------------------------------------------------------------------- */
 
 const char *
-fgd_type_name (uint8_t type)
+fgd_arg_type_name (uint8_t type)
 {
    switch (type) {
    case 0x00:
@@ -246,7 +246,7 @@ take (const fgd_arg *arg, const char *cmd, const fg_value *value, fg_value *out,
    if (!type_fits (value, arg->types)) {
       return fg_error_set (err, FG_ERROR_SERVER, 14, NULL,
                            "BSON field '%s.%s' is the wrong type '%s', expected type '%s'", cmd, arg->name,
-                           fgd_type_name (value->type), expected_type (arg->types));
+                           fgd_arg_type_name (value->type), expected_type (arg->types));
    }
    *out = *value;
    return true;
@@ -312,7 +312,7 @@ fgd_arg_count (const fg_value *value, const char *cmd, const char *name, int64_t
    if (!fgd_value_is_number (value)) {
       return fg_error_set (err, FG_ERROR_SERVER, 14, NULL,
                            "BSON field '%s.%s' is the wrong type '%s', expected type 'long'", cmd, name,
-                           fgd_type_name (value->type));
+                           fgd_arg_type_name (value->type));
    }
    *out = fgd_value_int64 (value);
    return *out >= 0 || fg_error_set (err, FG_ERROR_SERVER, 51024, NULL,
@@ -376,7 +376,7 @@ fgd_arg_collection (const fgd_request *request, const char **name, fg_error *err
    fg_value value = fgd_iter_value (&iter);
    if (value.type != 0x02) {
       return fg_error_set (err, FG_ERROR_SERVER, 73, NULL, "collection name has invalid type %s",
-                           fgd_type_name (value.type));
+                           fgd_arg_type_name (value.type));
    }
    *name = fgd_value_string (&value);
    if (!*name) {
@@ -434,7 +434,7 @@ read_array (const char *name, const fg_value *array, fgd_doc_list *list, fg_erro
       if (value.type != 0x03) {
          return fg_error_set (err, FG_ERROR_SERVER, 14, NULL,
                               "BSON field '%s.%zu' is the wrong type '%s', expected type 'object'", name, list->n,
-                              fgd_type_name (value.type));
+                              fgd_arg_type_name (value.type));
       }
       list->docs[list->n++] = (fgd_doc_view){value.data, value.len};
    }

@@ -78,6 +78,6 @@ void fgd_doc_list_free (fgd_doc_list *list);
 void fgd_reply_fail (fgd_reply *reply, int32_t code, const char *format, ...) FG_PRINTF (3, 4);
 
 /* mongod's name of a BSON type ("int", "object", "missing"). */
-const char *fgd_type_name (uint8_t type);
+const char *fgd_arg_type_name (uint8_t type);
 
 #endif /* FGD_CRUD_ARGS_H */

@@ -100,7 +100,7 @@ check_direction (const bson_iter_t *field, fg_error *err)
       return fg_error_set (err, FG_ERROR_SERVER, 67, NULL,
                            "Values in v:2 index key pattern cannot be of type %s. Only numbers > 0, numbers < 0, and "
                            "strings are allowed.",
-                           fgd_type_name (value.type));
+                           fgd_arg_type_name (value.type));
    }
    double direction = fgd_value_double (&value);
    return direction > 0 || direction < 0 ||
@@ -287,7 +287,7 @@ take_spec (const fgd_coll *coll, new_indexes *made, const fg_value *entry, fg_er
    if (entry->type != 0x03) {
       return fg_error_set (err, FG_ERROR_SERVER, 14, NULL,
                            "The elements of the 'indexes' array must be objects, but got %s",
-                           fgd_type_name (entry->type));
+                           fgd_arg_type_name (entry->type));
    }
    if (!fgd_args_read (&doc, "createIndexes.indexes", false, index_args, v, err) || !check_options (v, err)) {
       return false;

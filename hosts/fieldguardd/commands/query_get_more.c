@@ -29,7 +29,7 @@ cursor_id (const fgd_request *request, int64_t *id, fg_error *err)
    return value.type == 0x12 || fg_error_set (err, FG_ERROR_SERVER, 14, NULL,
                                               "BSON field 'getMore.getMore' is the wrong type '%s', expected type "
                                               "'long'",
-                                              fgd_type_name (value.type));
+                                              fgd_arg_type_name (value.type));
 }
 
 static void
@@ -92,7 +92,7 @@ kill_each (fgd_request *request, fgd_reply *reply, const char *ns, const bson_t 
       fg_value value = fgd_iter_value (&iter);
       if (value.type != 0x12) {
          fgd_reply_fail (reply, 14, "BSON field 'killCursors.cursors' is the wrong type '%s', expected type 'long'",
-                         fgd_type_name (value.type));
+                         fgd_arg_type_name (value.type));
          ok = false;
          break;
       }

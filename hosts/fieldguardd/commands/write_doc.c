@@ -105,7 +105,7 @@ check_id (const bson_t *doc, bool *first, fg_value *id, fg_error *err)
       *first = position == 0;
       if (id->type == 0x04 || id->type == 0x0B || id->type == 0x06) {
          return fg_error_set (err, FG_ERROR_SERVER, id->type == 0x06 ? 2 : 53, NULL, "can't use a%s %s for _id",
-                              id->type == 0x04 || id->type == 0x06 ? "n" : "", fgd_type_name (id->type));
+                              id->type == 0x04 || id->type == 0x06 ? "n" : "", fgd_arg_type_name (id->type));
       }
    }
    return true;

@@ -50,7 +50,7 @@ fgd_coll_new (const char *db, const char *name, uint64_t id, const uint8_t uuid[
    fgd_coll *coll = calloc (1, sizeof *coll);
 
    if (!coll || !set_names (coll, db, name)) {
-      fgd_no_memory (err);
+      fgd_store_no_memory (err);
       fgd_coll_unref (coll);
       return NULL;
    }
@@ -70,7 +70,7 @@ fgd_coll_add_index (fgd_coll *coll, uint64_t id, const bson_t *spec, fg_error *e
    fgd_index **more = realloc (coll->indexes, (coll->n_indexes + 1) * sizeof *more);
 
    if (!more) {
-      return fgd_no_memory (err);
+      return fgd_store_no_memory (err);
    }
    coll->indexes = more;
    fgd_index *index = fgd_index_new (id, spec, err);

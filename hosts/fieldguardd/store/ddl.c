@@ -67,7 +67,7 @@ publish (fgd_txn *txn, bool written, fgd_catalog *next, fg_error *err)
       return fgd_txn_publish (txn, next, err);
    }
    if (written) {
-      fgd_no_memory (err);
+      fgd_store_no_memory (err);
    }
    fgd_catalog_unref (next);
    discard (txn);
@@ -254,7 +254,7 @@ build_index (fgd_txn *txn, const fgd_coll *coll, const fgd_index *index, bson_t 
    }
    while ((step = fgd_scan_next (scan, &record, err)) == FGD_STEP_RECORD) {
       uint8_t *copy = malloc (record.len); /* pages move while entries are written */
-      bool ok = copy != NULL || fgd_no_memory (err);
+      bool ok = copy != NULL || fgd_store_no_memory (err);
       if (ok) {
          memcpy (copy, record.data, record.len);
          ok = fgd_index_check (txn, coll, index, copy, record.len, 0, detail, err) &&

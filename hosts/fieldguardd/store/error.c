@@ -38,7 +38,7 @@ fgd_txn_break (fgd_txn *txn, int rc, const char *what, fg_error *err)
 }
 
 bool
-fgd_no_memory (fg_error *err)
+fgd_store_no_memory (fg_error *err)
 {
    return fg_error_set (err, FG_ERROR_SERVER, 146, NULL, "out of memory");
 }

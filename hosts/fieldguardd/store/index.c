@@ -28,7 +28,7 @@ read_fields (fgd_index *index, const bson_iter_t *key_pattern, fg_error *err)
 
    index->fields = calloc (FGD_KEY_FIELDS_MAX, sizeof *index->fields);
    if (!index->fields || !bson_iter_recurse (key_pattern, &field)) {
-      return fgd_no_memory (err);
+      return fgd_store_no_memory (err);
    }
    while (bson_iter_next (&field)) {
       if (index->n_fields == FGD_KEY_FIELDS_MAX) {
@@ -39,7 +39,7 @@ read_fields (fgd_index *index, const bson_iter_t *key_pattern, fg_error *err)
       out->path = strdup (bson_iter_key (&field));
       out->descending = bson_iter_as_int64 (&field) < 0;
       if (!out->path) {
-         return fgd_no_memory (err);
+         return fgd_store_no_memory (err);
       }
       index->n_fields++;
    }
@@ -67,7 +67,7 @@ fgd_index_new (uint64_t id, const bson_t *spec, fg_error *err)
    bool ok = index != NULL;
 
    if (!ok) {
-      fgd_no_memory (err);
+      fgd_store_no_memory (err);
       return NULL;
    }
    index->id = id;

@@ -81,7 +81,7 @@ struct fgd_txn {
 bool fgd_store_error (fg_error *err, int rc, const char *what);
 /* As fgd_store_error, and marks the write transaction as broken. */
 bool fgd_txn_break (fgd_txn *txn, int rc, const char *what, fg_error *err);
-bool fgd_no_memory (fg_error *err);
+bool fgd_store_no_memory (fg_error *err);
 /* False with the error when the transaction is lost already: nothing may be asked of LMDB then. */
 bool fgd_txn_usable (const fgd_txn *txn, fg_error *err);
 

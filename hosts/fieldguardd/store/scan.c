@@ -102,7 +102,7 @@ use_index (fgd_scan *scan, const equality_search *search, fg_error *err)
    fgd_key_seal (&buf, 0, &exact);
    if (buf.failed) {
       fg_buf_free (&buf);
-      return fgd_no_memory (err);
+      return fgd_store_no_memory (err);
    }
    scan->index = search->index;
    fgd_put_u64be (scan->key, search->index->id);
@@ -125,7 +125,7 @@ fgd_scan_new (fgd_txn *txn, const fgd_coll *coll, const fg_matcher *matcher, uin
    bool ok = scan && (search || !matcher);
 
    if (!ok) {
-      fgd_no_memory (err);
+      fgd_store_no_memory (err);
    } else {
       scan->txn = txn;
       scan->coll = coll;

@@ -161,7 +161,7 @@ fgd_store_open (const fgd_store_options *options, fg_error *err)
    fg_error *e = err ? err : &local;
 
    if (!store) {
-      fgd_no_memory (err);
+      fgd_store_no_memory (err);
       return NULL;
    }
    store->lock_fd = -1;
@@ -271,7 +271,7 @@ fgd_read_begin (fgd_store *store, fg_error *err)
    fgd_txn *txn = calloc (1, sizeof *txn);
 
    if (!txn) {
-      fgd_no_memory (err);
+      fgd_store_no_memory (err);
       return NULL;
    }
    txn->store = store;
