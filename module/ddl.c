@@ -86,12 +86,12 @@ judge_removal (fg_module *module, const fg_ddl_args *args, const fg_guarded *nex
 
 /* A grammar error carries mongod's own code and text. Where nothing is checked, nothing is vetoed either; raised later, the mode refuses such a collection's writes. */
 static bool
-compile_next (fg_module *module, const fg_ddl_args *args, change *c, fg_refusal *refusal)
+compile_next (fg_module *module, const char *ns, const uint8_t *options, size_t len, change *c, fg_refusal *refusal)
 {
    fg_error err = {0};
 
    c->replaces = true;
-   if (fg_guarded_compile (module, args->new_options, args->new_options_len, &c->next, &err)) {
+   if (fg_guarded_compile (module, ns, options, len, &c->next, &err)) {
       return true;
    }
    if (atomic_load (&module->mode) == FG_MODE_OFF) {
@@ -130,7 +130,7 @@ prepare_rules (fg_module *module, const fg_ddl_args *args, change *c, fg_refusal
    const char *action = NULL;
    char path[FG_ERROR_PATH_MAX];
 
-   if (!compile_next (module, args, c, refusal) ||
+   if (!compile_next (module, args->collection->ns, args->new_options, args->new_options_len, c, refusal) ||
        !judge_removal (module, args, c->next, old, path, sizeof path, &action, refusal)) {
       return false;
    }
@@ -151,24 +151,34 @@ prepare_drop (fg_module *module, const fg_ddl_args *args, change *c, fg_refusal 
                        refusal);
 }
 
-/* Rules move with their collection. What can be lost are those of a target that is dropped for it. */
+/* Rules move with their collection, except local ones, which stay with the name: what may be lost are the old name's local rules, and the rules of a target that is
+ * dropped for it. */
 static bool
 prepare_rename (fg_module *module, const fg_ddl_args *args, change *c, fg_refusal *refusal)
 {
    const fg_guarded *own = args->collection->slot;
    const fg_guarded *target = args->target ? args->target->slot : NULL;
+   const fg_guarded *next = own;
    const char *action = NULL;
    char path[FG_ERROR_PATH_MAX];
 
-   if (!judge_removal (module, args, own, target, path, sizeof path, &action, refusal)) {
+   if (module->n_local && args->target_ns && !(own && own->unreadable)) {
+      if (!compile_next (module, args->target_ns, own ? own->options : NULL, own ? own->options_len : 0, c, refusal) ||
+          !judge_removal (module, args, c->next, own, path, sizeof path, &action, refusal)) {
+         return false;
+      }
+      next = c->next;
+   }
+   const char *away = action && strcmp (action, "rulesRemoved") == 0 ? action : NULL;
+   if (!away && !judge_removal (module, args, next, target, path, sizeof path, &action, refusal)) {
       return false;
    }
-   if (own && (!action || strcmp (action, "rulesAdded") == 0)) {
+   if (next && !away && (!action || strcmp (action, "rulesAdded") == 0)) {
       action = "rulesMoved";
    }
    return !action || keep_record (module, c,
-                                  fg_record_ddl (args, action, fg_guarded_rules (target), fg_guarded_rules (own), path,
-                                                 0, &c->record),
+                                  fg_record_ddl (args, action, fg_guarded_rules (target ? target : own),
+                                                 fg_guarded_rules (next), path, 0, &c->record),
                                   refusal);
 }
 
@@ -233,7 +243,7 @@ load (fg_module *module, const fg_ddl_args *args)
    fg_guarded *next = NULL;
    fg_error err = {0};
 
-   if (!fg_guarded_compile (module, args->new_options, args->new_options_len, &next, &err)) {
+   if (!fg_guarded_compile (module, args->collection->ns, args->new_options, args->new_options_len, &next, &err)) {
       next = fg_guarded_unreadable ();
       fg_module_log (module, FG_LOG_ERROR, LOG_UNREADABLE,
                      "Encryption rules cannot be read: every write to the collection is refused", &err);
@@ -257,13 +267,14 @@ apply (fg_module *module, fg_ddl_args *args)
    args->pending = NULL;
    if (args->ddl == FG_DDL_UNLOAD || args->ddl == FG_DDL_DROP) {
       set_slot (module, args->collection, NULL);
-   } else if (args->ddl == FG_DDL_RENAME && args->target) {
-      set_slot (module, args->target, NULL);
    } else if (c && c->replaces) {
       set_slot (module, args->collection, c->next);
       c->next = NULL;
    } else if (!c && args->ddl != FG_DDL_RENAME) {
       load (module, args);
+   }
+   if (args->ddl == FG_DDL_RENAME && args->target) {
+      set_slot (module, args->target, NULL);
    }
    if (c) {
       write_record (module, c);

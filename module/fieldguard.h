@@ -12,6 +12,7 @@
  *    validate.c   one document
  *    pending.c    a unit's records, from the verdict to the unit's end
  *    records.c    the JSON of records; never a document's value
+ *    local.c      the policy file: rules that the server's operator adds
  *    sink.c       the audit log, and what a log that cannot be written means
  */
 
@@ -45,6 +46,8 @@ typedef struct fg_counters {
    atomic_llong protected_collections;
 } fg_counters;
 
+typedef struct fg_local_rule fg_local_rule;
+
 typedef struct fg_module {
    const fg_host *host;
    atomic_int mode;
@@ -58,6 +61,9 @@ typedef struct fg_module {
    char *audit_path;
    char *audit_key_file;
    bool compile_lax; /* strict is off, or could be turned off */
+   char *policy_file;
+   fg_local_rule *local;
+   size_t n_local;
    bool started;
 
    fg_audit_log *audit; /* NULL: no audit destination */
@@ -85,11 +91,13 @@ const char *fg_attitude_name (int attitude);
 typedef struct fg_guarded {
    fg_policy *strict;
    fg_policy *lax; /* NULL unless fg_module.compile_lax */
+   uint8_t *options; /* what it was compiled from, for another namespace's local rules; NULL without a policy file */
+   size_t options_len;
    bool unreadable;
 } fg_guarded;
 
-/* On true *out is NULL for options without rules. */
-bool fg_guarded_compile (const fg_module *module, const uint8_t *options, size_t len, fg_guarded **out,
+/* options (NULL: none) and the local rules for ns. On true *out is NULL when there is no rule in either. */
+bool fg_guarded_compile (const fg_module *module, const char *ns, const uint8_t *options, size_t len, fg_guarded **out,
                          fg_error *err) FG_WARN_UNUSED;
 /* Never NULL: refuses every write. */
 fg_guarded *fg_guarded_unreadable (void);
@@ -98,6 +106,13 @@ const fg_policy *fg_guarded_policy (const fg_module *module, const fg_guarded *g
 size_t fg_guarded_rules (const fg_guarded *guarded);
 /* Whether new_guarded (NULL: none) still has every rule of old. */
 bool fg_guarded_covers (const fg_guarded *new_guarded, const fg_guarded *old, char *path, size_t path_len);
+
+/* --- local.c ----------------------------------------------------------------------------------------------------------- */
+
+bool fg_local_load (fg_module *module, fg_error *err) FG_WARN_UNUSED;
+void fg_local_free (fg_module *module);
+/* The entries that apply to ns; the arrays have room for n_local. */
+size_t fg_local_collect (const fg_module *module, const char *ns, const uint8_t **documents, size_t *lengths);
 
 /* --- hooks ------------------------------------------------------------------------------------------------------------- */
 

@@ -3,45 +3,110 @@
 
 #include <stdlib.h>
 
+/* The documents that a policy is compiled from: the collection's own options first. */
+typedef struct sources {
+   const uint8_t **documents;
+   size_t *lengths;
+   size_t n;
+} sources;
+
+static void
+free_sources (sources *from)
+{
+   free (from->documents);
+   free (from->lengths);
+}
+
+static bool
+collect (const fg_module *module, const char *ns, const uint8_t *options, size_t len, sources *from, fg_error *err)
+{
+   from->documents = calloc (module->n_local + 1, sizeof *from->documents);
+   from->lengths = calloc (module->n_local + 1, sizeof *from->lengths);
+   from->n = 0;
+   if (!from->documents || !from->lengths) {
+      return fg_error_set (err, FG_ERROR_SYSTEM, FG_E_NOMEM, NULL, "out of memory");
+   }
+   if (options) {
+      from->documents[0] = options;
+      from->lengths[0] = len;
+      from->n = 1;
+   }
+   from->n += fg_local_collect (module, ns, from->documents + from->n, from->lengths + from->n);
+   return true;
+}
+
 static fg_policy *
-compile (const uint8_t *options, size_t len, bool strict, fg_error *err)
+compile (const sources *from, bool strict, fg_error *err)
 {
    fg_policy_options how = FG_POLICY_OPTIONS_INIT;
 
    how.strict = strict;
-   return fg_policy_compile (&options, &len, 1, &how, err);
+   return fg_policy_compile (from->documents, from->lengths, from->n, &how, err);
+}
+
+static bool
+keep_options (const fg_module *module, fg_guarded *guarded, const uint8_t *options, size_t len)
+{
+   if (module->n_local == 0 || !options) {
+      return true;
+   }
+   guarded->options = malloc (len);
+   if (!guarded->options) {
+      return false;
+   }
+   memcpy (guarded->options, options, len);
+   guarded->options_len = len;
+   return true;
+}
+
+/* Takes strict over. */
+static fg_guarded *
+new_guarded (const fg_module *module, const sources *from, fg_policy *strict, const uint8_t *options, size_t len,
+             fg_error *err)
+{
+   fg_guarded *guarded = calloc (1, sizeof *guarded);
+
+   if (!guarded) {
+      fg_policy_free (strict);
+      fg_error_set (err, FG_ERROR_SYSTEM, FG_E_NOMEM, NULL, "out of memory");
+      return NULL;
+   }
+   guarded->strict = strict;
+   if (!keep_options (module, guarded, options, len)) {
+      fg_guarded_free (guarded);
+      fg_error_set (err, FG_ERROR_SYSTEM, FG_E_NOMEM, NULL, "out of memory");
+      return NULL;
+   }
+   if (module->compile_lax && !(guarded->lax = compile (from, false, err))) {
+      fg_guarded_free (guarded);
+      return NULL;
+   }
+   return guarded;
 }
 
 bool
-fg_guarded_compile (const fg_module *module, const uint8_t *options, size_t len, fg_guarded **out, fg_error *err)
+fg_guarded_compile (const fg_module *module, const char *ns, const uint8_t *options, size_t len, fg_guarded **out,
+                    fg_error *err)
 {
+   sources from;
+   bool ok = true;
+
    *out = NULL;
-   if (!options) {
-      return true;
-   }
-   fg_policy *strict = compile (options, len, true, err);
-   if (!strict) {
+   if (!collect (module, ns, options, len, &from, err)) {
+      free_sources (&from);
       return false;
    }
-   if (fg_policy_is_empty (strict)) {
+   fg_policy *strict = from.n ? compile (&from, true, err) : NULL;
+   if (strict && fg_policy_is_empty (strict)) {
       fg_policy_free (strict);
-      return true;
+   } else if (strict) {
+      *out = new_guarded (module, &from, strict, options, len, err);
+      ok = *out != NULL;
+   } else {
+      ok = from.n == 0;
    }
-   fg_guarded *guarded = calloc (1, sizeof *guarded);
-   if (!guarded) {
-      fg_policy_free (strict);
-      return fg_error_set (err, FG_ERROR_SYSTEM, FG_E_NOMEM, NULL, "out of memory");
-   }
-   guarded->strict = strict;
-   if (module->compile_lax) {
-      guarded->lax = compile (options, len, false, err);
-      if (!guarded->lax) {
-         fg_guarded_free (guarded);
-         return false;
-      }
-   }
-   *out = guarded;
-   return true;
+   free_sources (&from);
+   return ok;
 }
 
 /* One for all collections, so that there is always one to be had: NULL would mean that there are no rules. */
@@ -58,6 +123,7 @@ fg_guarded_free (fg_guarded *guarded)
    if (guarded && !guarded->unreadable) {
       fg_policy_free (guarded->strict);
       fg_policy_free (guarded->lax);
+      free (guarded->options);
       free (guarded);
    }
 }

@@ -14,7 +14,7 @@ start (void *ctx, fg_error *err)
    fg_buf text = {0};
 
    module->compile_lax = module->allow_loosening || !atomic_load (&module->strict);
-   if (!fg_sink_open (module, err)) {
+   if (!fg_local_load (module, err) || !fg_sink_open (module, err)) {
       return false;
    }
    module->started = true;
@@ -35,6 +35,8 @@ stop (void *ctx)
 
    fg_sink_close (module);
    pthread_mutex_destroy (&module->reserve_lock);
+   fg_local_free (module);
+   free (module->policy_file);
    free (module->audit_path);
    free (module->audit_key_file);
    free (module);

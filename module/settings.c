@@ -35,6 +35,8 @@ static const fg_setting_def definitions[] = {
             "A file of 32 to 4096 secret bytes that key the audit chain; without one the chain is plain SHA-256."),
    SETTING ("auditFailure", FG_SETTING_ENUM, FG_SETTING_STARTUP, "closed", failures,
             "When audit records cannot be written: closed refuses writes to protected collections, open accepts them."),
+   SETTING ("policyFile", FG_SETTING_STRING, FG_SETTING_STARTUP, "", NULL,
+            "A file of further encryption rules by namespace; they only add to what collections declare."),
 };
 
 bool
@@ -104,6 +106,8 @@ apply (fg_module *module, const char *name, const char *value, fg_error *err)
       return set_text (&module->audit_path, value, err);
    } else if (strcmp (name, "auditKeyFile") == 0) {
       return set_text (&module->audit_key_file, value, err);
+   } else if (strcmp (name, "policyFile") == 0) {
+      return set_text (&module->policy_file, value, err);
    } else if (strcmp (name, "auditFailure") == 0) {
       module->fail_open = strcmp (value, "open") == 0;
    } else {
