@@ -273,7 +273,7 @@ report (fg_walk *walk, const stack *open, const frame *top, const element *at, f
    if (!walk->hit) {
       return false;
    }
-   for (const frame *f = open->frames + 1; top && f <= top; f++) {
+   for (const frame *f = top ? open->frames + 1 : NULL; f && f <= top; f++) {
       steps[n++] = step_of (walk->policy, f->kind, f->slot, f->index);
    }
    if (at->dotted) {

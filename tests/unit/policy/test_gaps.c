@@ -120,10 +120,10 @@ g9_array_or_scalar_for_parent (void)
 static void
 g10_alternatives (void)
 {
-   const char *escape = SCHEMA ("{'anyOf':[{'properties':{'kind':{'enum':['open']}}},{'properties':{'ssn':" ENCRYPT_K1
-                                "}}]}");
-   const char *tenants = SCHEMA ("{'anyOf':[{'properties':{'ssn':" ENCRYPT_K1 "}},{'properties':{'ssn':" ENCRYPT_K2
-                                 "}}]}");
+   const char *escape =
+      SCHEMA ("{'anyOf':[{'properties':{'kind':{'enum':['open']}}},{'properties':{'ssn':" ENCRYPT_K1 "}}]}");
+   const char *tenants =
+      SCHEMA ("{'anyOf':[{'properties':{'ssn':" ENCRYPT_K1 "}},{'properties':{'ssn':" ENCRYPT_K2 "}}]}");
    const char *query = "{'validator':{'$or':[{'kind':'open'},{'$jsonSchema':{'properties':{'ssn':" ENCRYPT_K1 "}}}]}}";
    const char *dependency = SCHEMA ("{'dependencies':{'signed':{'properties':{'ssn':" ENCRYPT_K1 "}}}}");
 
@@ -255,18 +255,19 @@ insert_payload_on_the_wire (void)
 }
 
 const char *const fg_suite_name = "policy.gaps";
-const fg_test fg_tests[] = {{"g1_any_bindata_6_without_type", g1_any_bindata_6_without_type},
-                            {"g2_header_then_plaintext", g2_header_then_plaintext},
-                            {"g3_key_is_verified", g3_key_is_verified},
-                            {"g4_algorithm_is_verified", g4_algorithm_is_verified},
-                            {"g5_length_is_verified", g5_length_is_verified},
-                            {"g7_duplicate_names", g7_duplicate_names},
-                            {"g8_dotted_names_and_arrays", g8_dotted_names_and_arrays},
-                            {"g9_array_or_scalar_for_parent", g9_array_or_scalar_for_parent},
-                            {"g10_alternatives", g10_alternatives},
-                            {"g11_to_g13_level_and_action_weaken_nothing", g11_to_g13_level_and_action_weaken_nothing},
-                            {"g25_csfle_and_qe_are_not_interchangeable", g25_csfle_and_qe_are_not_interchangeable},
-                            {"g26_scalar_on_the_path_of_an_encrypted_field", g26_scalar_on_the_path_of_an_encrypted_field},
-                            {"payloads_of_the_wire_are_never_at_rest", payloads_of_the_wire_are_never_at_rest},
-                            {"insert_payload_on_the_wire", insert_payload_on_the_wire},
-                            {NULL, NULL}};
+const fg_test fg_tests[] = {
+   {"g1_any_bindata_6_without_type", g1_any_bindata_6_without_type},
+   {"g2_header_then_plaintext", g2_header_then_plaintext},
+   {"g3_key_is_verified", g3_key_is_verified},
+   {"g4_algorithm_is_verified", g4_algorithm_is_verified},
+   {"g5_length_is_verified", g5_length_is_verified},
+   {"g7_duplicate_names", g7_duplicate_names},
+   {"g8_dotted_names_and_arrays", g8_dotted_names_and_arrays},
+   {"g9_array_or_scalar_for_parent", g9_array_or_scalar_for_parent},
+   {"g10_alternatives", g10_alternatives},
+   {"g11_to_g13_level_and_action_weaken_nothing", g11_to_g13_level_and_action_weaken_nothing},
+   {"g25_csfle_and_qe_are_not_interchangeable", g25_csfle_and_qe_are_not_interchangeable},
+   {"g26_scalar_on_the_path_of_an_encrypted_field", g26_scalar_on_the_path_of_an_encrypted_field},
+   {"payloads_of_the_wire_are_never_at_rest", payloads_of_the_wire_are_never_at_rest},
+   {"insert_payload_on_the_wire", insert_payload_on_the_wire},
+   {NULL, NULL}};
