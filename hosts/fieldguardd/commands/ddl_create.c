@@ -72,18 +72,32 @@ fgd_check_validator_place (const char *db, const char *name, const bson_t *optio
    return true;
 }
 
+static bool
+compiles (const bson_t *options, fg_error *why)
+{
+   fg_validator *validator = fg_validator_compile (bson_get_data (options), options->len, 0, why);
+
+   fg_validator_free (validator);
+   return validator != NULL;
+}
+
 bool
 fgd_check_validator (const bson_t *options, fg_error *err)
 {
    fg_error why;
-   fg_validator *validator = fg_validator_compile (bson_get_data (options), options->len, 0, &why);
+   fg_error ignored;
+   bson_t rest = BSON_INITIALIZER;
 
-   fg_validator_free (validator);
-   if (validator) {
+   if (compiles (options, &why)) {
+      bson_destroy (&rest);
       return true;
    }
-   /* Only what stands inside the validator is reported as mongod's parser does; the rest are checks of the options themselves. */
-   return fg_error_set (err, FG_ERROR_SERVER, why.domain == FG_ERROR_SERVER ? why.code : 1, NULL, "%s", why.message);
+   /* mongod puts a prefix before what its parser of predicates says, and none before what it says about the other options. */
+   bson_copy_to_excluding_noinit (options, &rest, "validator", NULL);
+   bool parser = compiles (&rest, &ignored);
+   bson_destroy (&rest);
+   return fg_error_set (err, FG_ERROR_SERVER, why.domain == FG_ERROR_SERVER ? why.code : 1, NULL, "%s%s",
+                        parser ? "Parsing of collection validator failed :: caused by :: " : "", why.message);
 }
 
 static void

@@ -141,8 +141,7 @@ typedef struct databases {
    listing list;
    const char *last; /* databases come one after another, so a change of name is a new one */
    fgd_txn *txn;
-   int64_t size; /* of the database under way: the documents' bytes are not counted one by one, see below */
-   bool empty;
+   int64_t size; /* of the database under way */
    int64_t total;
 } databases;
 
@@ -173,7 +172,8 @@ add_database (void *ctx, const fgd_coll *coll)
       dbs->last = coll->db;
       dbs->size = 0;
    }
-   dbs->size += 4096 * (int64_t)(1 + coll->n_indexes); /* a page each at least; one file holds all databases */
+   /* One file holds all databases: a page for each collection and index stands for its share. */
+   dbs->size += 4096 * (int64_t)(1 + coll->n_indexes);
    return !dbs->list.failed;
 }
 
