@@ -70,5 +70,6 @@ fieldguard_module_init (const fg_host *host, fg_error *err)
       free (h);
       return false;
    }
+   /* cppcheck-suppress memleak ; the hooks hold h now, and stop frees it */
    return true;
 }

@@ -1,4 +1,6 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck source=tests/regress/audit/common.bash
 . "$FG_TOP/tests/regress/audit/common.bash"
 verify
 verify keyed_1

@@ -1,4 +1,6 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck source=tests/regress/audit/common.bash
 . "$FG_TOP/tests/regress/audit/common.bash"
 sed -i "3s/\"result\":121/\"result\":0/" keyed_1
 verify keyed_1 keyed_2 keyed_3 --key key

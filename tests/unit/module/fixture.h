@@ -252,9 +252,10 @@ static inline int
 records (const world *w, const char *piece, const char *another)
 {
    char *text = audit_text (w);
+   char *rest = NULL;
    int n = 0;
 
-   for (char *line = strtok (text, "\n"); line; line = strtok (NULL, "\n")) {
+   for (char *line = strtok_r (text, "\n", &rest); line; line = strtok_r (NULL, "\n", &rest)) {
       n += strstr (line, piece) && strstr (line, another);
    }
    free (text);

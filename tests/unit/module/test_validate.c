@@ -54,8 +54,9 @@ every_line_is_json (void)
    CU_ASSERT_EQUAL (write_doc (&w, json (PLAIN), 0), 121);
    CU_ASSERT_EQUAL (write_doc (&w, encrypted (1), 0), 121);
    char *text = audit_text (&w);
+   char *rest = NULL;
    int n = 0;
-   for (char *line = strtok (text, "\n"); line; line = strtok (NULL, "\n"), n++) {
+   for (char *line = strtok_r (text, "\n", &rest); line; line = strtok_r (NULL, "\n", &rest), n++) {
       bson_destroy (json (line));
    }
    CU_ASSERT_EQUAL (n, 5); /* opening, start-up, rule added, two violations */
