@@ -44,6 +44,8 @@ static const char *const keyword_names[KW_COUNT] = {
 
 #define NODES_PER_SCHEMA (KW_COUNT + 1)
 
+static bool report (fg_schema *schema, int32_t code, const char *format, va_list args) FG_PRINTF (3, 0);
+
 static bool
 report (fg_schema *schema, int32_t code, const char *format, va_list args)
 {
