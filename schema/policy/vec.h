@@ -16,7 +16,8 @@ typedef struct fg_vec {
    size_t item;
 } fg_vec;
 
-#define FG_VEC_AT(vec, type, i) (((type *)(void *)(vec)->data) + (i))
+/* Item i, which is there; or the place of item 0 of an array that may be empty, which is not looked at then. */
+#define FG_VEC_AT(vec, type, i) ((type *)(void *)((uintptr_t)(vec)->data + (size_t)(i) * sizeof (type)))
 
 /* Room for n zeroed items at the end; NULL when memory is short. Pointers into the array change. */
 static inline void *
