@@ -27,6 +27,19 @@ fg_list_next (fg_list *list)
    return list->key;
 }
 
+/* Functions, because libbson's BSON_APPEND macros evaluate the name twice. */
+void
+fg_list_add_text (fg_list *list, const char *text)
+{
+   bson_append_utf8 (&list->bson, fg_list_next (list), -1, text, -1);
+}
+
+void
+fg_list_add_int (fg_list *list, int32_t number)
+{
+   bson_append_int32 (&list->bson, fg_list_next (list), -1, number);
+}
+
 /* Through a document of one element, which libbson can iterate: there is no call that appends raw bytes. */
 static void
 append_plain (bson_t *out, const char *name, const fg_value *value)

@@ -27,6 +27,8 @@ typedef struct fg_list {
 void fg_list_begin (fg_list *list, bson_t *parent, const char *name);
 void fg_list_end (fg_list *list, bson_t *parent);
 const char *fg_list_next (fg_list *list);
+void fg_list_add_text (fg_list *list, const char *text);
+void fg_list_add_int (fg_list *list, int32_t number);
 
 void fg_explain_value (fg_explain *x, bson_t *out, const char *name, const fg_value *value);
 /* consideredValue, unless it is withheld. part: how far along node's path `up` already is; path NULL: up is the value's own place. */

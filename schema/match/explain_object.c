@@ -13,7 +13,7 @@ append_missing (fg_explain *x, const fg_path *const *paths, uint32_t n, const fg
    fg_list_begin (&list, out, "missingProperties");
    for (uint32_t i = 0; i < n; i++) {
       if (!fg_eval_path_exists (&x->ev, paths[i], object)) {
-         BSON_APPEND_UTF8 (&list.bson, fg_list_next (&list), paths[i]->dotted);
+         fg_list_add_text (&list, paths[i]->dotted);
       }
    }
    fg_list_end (&list, out);
@@ -245,7 +245,7 @@ explain_forbidden_names (fg_explain *x, const fg_allowed *allowed, const fg_valu
    fg_cursor_open (&cursor, object);
    while (fg_cursor_next (&cursor, &element)) {
       if (is_additional (x, allowed, &element)) {
-         BSON_APPEND_UTF8 (&list.bson, fg_list_next (&list), element.name);
+         fg_list_add_text (&list, element.name);
       }
    }
    fg_list_end (&list, rule);

@@ -114,7 +114,7 @@ append_type_names (bson_t *out, const char *one, const char *many, uint32_t type
    fg_list_begin (&list, out, many);
    for (uint8_t type = 1; type <= BSON_DECIMAL; type++) {
       if (types & BIT (type)) {
-         BSON_APPEND_UTF8 (&list.bson, fg_list_next (&list), fg_type_name (type));
+         fg_list_add_text (&list, fg_type_name (type));
       }
    }
    fg_list_end (&list, out);

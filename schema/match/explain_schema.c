@@ -128,7 +128,7 @@ explain_one_of (fg_explain *x, const fg_node *node, const fg_value *value, const
    fg_list_begin (&list, out, "matchingSchemaIndexes");
    for (uint32_t i = 0; i < node->n_kids; i++) {
       if (fg_eval_node (&x->ev, node->kids[i], value)) {
-         BSON_APPEND_INT32 (&list.bson, fg_list_next (&list), (int32_t)i);
+         fg_list_add_int (&list, (int32_t)i);
       }
    }
    fg_list_end (&list, out);
