@@ -19,9 +19,9 @@ case ${SANITIZE:-} in
    '') limit=${FG_TEST_SECONDS:-300} ;;
    *) limit=${FG_TEST_SECONDS:-600} ;;
 esac
-logs=$FG_BUILD/test-logs
-rm -rf "$logs"
+logs=$FG_BUILD/test-logs/$kind.$$ # of its own: runs side by side do not disturb each other
 mkdir -p "$logs"
+find "$FG_BUILD/test-logs" -mindepth 1 -maxdepth 1 -mmin +600 -exec rm -rf {} +
 passed=0 failed=0 skipped=0
 skips=() failures=()
 

@@ -206,23 +206,17 @@ class Tmpfs:
 
     @staticmethod
     def fill(path):
-        with open(os.path.join(path, "filler"), "wb") as f:
-            try:
-                while True:
-                    f.write(b"x" * 65536)
-                    f.flush()
-            except OSError:
-                pass
-            try:
-                while True:
-                    f.write(b"x")
-                    f.flush()
-            except OSError:
-                pass
+        with open(os.path.join(path, "filler"), "wb", buffering=0) as f:
+            for size in (65536, 4096, 1):
+                try:
+                    while f.write(b"x" * size) == size:
+                        pass
+                except OSError:
+                    pass
 
 
 def case_full_audit_disk_refuses():
-    with Tmpfs("1m") as disk:
+    with Tmpfs("4m") as disk:
         server = Server()
         server.audit = os.path.join(disk, "audit.log")
         server.settings = {"fieldguard.auditPath": server.audit}
@@ -284,12 +278,18 @@ def case_validator_that_does_not_parse():
 def case_rule_removal_is_refused():
     with Server() as server:
         server.run({"create": "people", "validator": SCHEMA})
-        for cmd in ({"collMod": "people", "validator": {}}, {"drop": "people"}, {"collMod": "people", "validator": {"$jsonSchema": {"properties": {"ssn": {"encrypt": {}}}}}}):
+        for validator in ({}, {"$jsonSchema": {"properties": {"ssn": {"encrypt": {}}}}}, {"$or": [SCHEMA, {"ssn": {"$exists": True}}]}):
             before = server.run({"listCollections": 1})["cursor"]["firstBatch"]
-            server.run(cmd)
-            if "collMod" in cmd:
-                expect_equal(server.run({"listCollections": 1})["cursor"]["firstBatch"], before, f"{cmd}")
-                refuse_one(server)
+            reply = server.run({"collMod": "people", "validator": validator})
+            expect_equal(reply["ok"], 0, f"{validator}")
+            expect("ssn" in reply["errmsg"] and "ruleRemoval" in reply["errmsg"], reply["errmsg"])
+            expect_equal(server.run({"listCollections": 1})["cursor"]["firstBatch"], before, f"{validator}")
+            refuse_one(server)
+        refused = [r for r in server.audit_records() if r["atype"] == "fieldguard.ddl" and r["result"] != 0]
+        expect_equal(len(refused), 3, "records of refused rule removals")
+        stricter = {"$jsonSchema": {"properties": {"ssn": encrypt_rule(), "phone": encrypt_rule()}}}
+        expect_equal(server.run({"collMod": "people", "validator": stricter})["ok"], 1, "adding a rule")
+        expect_equal(write_error(server.run({"insert": "people", "documents": [{"phone": "555"}]}))[0], 121, "the added rule")
 
 
 def case_restart_keeps_rules():
