@@ -48,12 +48,16 @@ fgd_op_free (fgd_op *op)
    free (op);
 }
 
+/* Forgets what a command has prepared; that nobody waits for a reply stays known. */
 static void
 reset_reply (fgd_op *op)
 {
+   bool silent = op->reply.no_reply;
+
    bson_destroy (&op->reply.body);
    memset (&op->reply, 0, sizeof op->reply);
    bson_init (&op->reply.body);
+   op->reply.no_reply = silent;
 }
 
 /* --- sending --------------------------------------------------------------------------------------------------------- */
@@ -184,10 +188,8 @@ write_done (fgd_job *job, const fg_error *failure)
    fgd_op *op = (fgd_op *)job;
 
    if (failure) {
-      bool silent = op->reply.no_reply;
       reset_reply (op);
       op->reply.error = *failure;
-      op->reply.no_reply = silent;
    }
    fgd_net_post (op->conn->net, op);
 }
