@@ -84,14 +84,14 @@ compile_rename (fgd_update *update, const fgd_operator *op, const fgd_element *e
       return false;
    }
    leaf.extra = source;
-   if (!op->init (update, &leaf, err)) {
-      return false;
-   }
    fgd_leaf *taken = add_leaf (update, err);
    if (!taken) {
       return false;
    }
-   taken->path = *source;
+   taken->path = *source; /* before the checks of the rename itself: a conflict over the source comes first */
+   if (!op->init (update, &leaf, err)) {
+      return false;
+   }
    fgd_leaf *place = add_leaf (update, err);
    if (!place) {
       return false;
