@@ -100,6 +100,7 @@ struct fg_audit_log {
    int fd; /* -1 between two files */
    bool broken; /* what the kernel holds of this file is unknown: nothing more goes into it */
    uint64_t size; /* whole lines */
+   uint64_t room; /* reserved on disk up to here, beyond size */
    uint64_t records; /* of this handle */
    uint64_t synced;
    uint64_t seq;

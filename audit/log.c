@@ -9,8 +9,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define CLOSING_ROOM                                                                                                   \
-   1024u /* kept free beside what was asked for, so that a full disk does not leave the file without its closing record */
+/* Kept free beside what was asked for, so that a full disk does not leave the file without its closing record. */
+#define CLOSING_ROOM 1024u
+#define RESERVE_STEP 65536u
 
 /* --- the handle ------------------------------------------------------------------------------------------------------ */
 
@@ -108,6 +109,7 @@ fg_audit_log_open (const fg_audit_log_options *options, fg_error *err)
 static void
 cut_back (fg_audit_log *log)
 {
+   log->room = 0; /* what is cut off takes the reserved blocks along */
    if (ftruncate (log->fd, (off_t)log->size) != 0) {
       log->broken = true;
    }
@@ -239,6 +241,21 @@ within_limit (const fg_audit_log *log, uint64_t need, fg_error *err)
                         "the audit file has reached the limit on file size");
 }
 
+/* More than was asked for where there is room for more, so that not every commit costs a system call. */
+static bool
+allocate (fg_audit_log *log, uint64_t need)
+{
+   const uint64_t tries[] = {need + RESERVE_STEP, need};
+
+   for (size_t i = 0; i < 2; i++) {
+      if (fallocate (log->fd, FALLOC_FL_KEEP_SIZE, (off_t)log->size, (off_t)tries[i]) == 0) {
+         log->room = log->size + tries[i];
+         return true;
+      }
+   }
+   return false;
+}
+
 static bool
 reserve_locked (fg_audit_log *log, size_t n, fg_error *err)
 {
@@ -247,7 +264,7 @@ reserve_locked (fg_audit_log *log, size_t n, fg_error *err)
    if (!ready (log, err) || !within_limit (log, need, err)) {
       return false;
    }
-   if (fallocate (log->fd, FALLOC_FL_KEEP_SIZE, (off_t)log->size, (off_t)need) == 0) {
+   if (log->size + need <= log->room || allocate (log, need)) {
       return true;
    }
    if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINTR) {

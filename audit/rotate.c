@@ -94,6 +94,7 @@ fg_audit_begin_file (fg_audit_log *log, fg_error *err)
       goto done;
    }
    log->size = 0;
+   log->room = 0;
    log->broken = false;
    log->seq = log->state->previous.seq;
    memcpy (log->mac, log->state->previous.mac, sizeof log->mac);
@@ -144,6 +145,9 @@ seal_locked (fg_audit_log *log, fg_error *err)
    if (!fg_audit_state_advance (log->state, &end, err)) {
       log->broken = true; /* it holds its closing record already */
       return false;
+   }
+   if (log->room > log->size) {
+      (void)!ftruncate (log->fd, (off_t)log->size); /* gives the unused blocks back */
    }
    close (log->fd);
    log->fd = -1;

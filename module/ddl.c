@@ -240,10 +240,12 @@ set_slot (fg_module *module, fg_collection_view *view, fg_guarded *next)
 static void
 load (fg_module *module, const fg_ddl_args *args)
 {
+   const uint8_t *options = args->new_options ? args->new_options : args->old_options;
+   size_t len = args->new_options ? args->new_options_len : args->old_options_len;
    fg_guarded *next = NULL;
    fg_error err = {0};
 
-   if (!fg_guarded_compile (module, args->collection->ns, args->new_options, args->new_options_len, &next, &err)) {
+   if (!fg_guarded_compile (module, args->collection->ns, options, len, &next, &err)) {
       next = fg_guarded_unreadable ();
       fg_module_log (module, FG_LOG_ERROR, LOG_UNREADABLE,
                      "Encryption rules cannot be read: every write to the collection is refused", &err);

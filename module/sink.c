@@ -199,7 +199,15 @@ fg_module_rotate (void *ctx)
    fg_module *module = ctx;
    fg_error err = {0};
 
-   if (module->audit && !fg_audit_log_rotate (module->audit, &err)) {
+   if (!module->audit) {
+      return;
+   }
+   /* Units between prepare_commit and their end count on their room: the new file sets it aside anew. */
+   pthread_mutex_lock (&module->reserve_lock);
+   bool ok = fg_audit_log_rotate (module->audit, &err) &&
+             (module->reserved == 0 || fg_audit_log_reserve (module->audit, module->reserved, &err));
+   pthread_mutex_unlock (&module->reserve_lock);
+   if (!ok) {
       atomic_fetch_add_explicit (&module->count.audit_failures, 1, memory_order_relaxed);
       fg_module_log (module, FG_LOG_ERROR, LOG_AUDIT_ROTATE_FAILED, "Audit file could not be rotated", &err);
    }
