@@ -315,6 +315,8 @@ fg_build_state (fg_build *build, uint32_t number, fg_error *err)
    }
    state.flags |= (state.leaf != FG_POLICY_NONE ? FG_STATE_LEAF : 0) | (hard ? FG_STATE_HARD : 0) |
                   (named || wild ? FG_STATE_NAMES : 0) | (wild ? FG_STATE_WILD : 0);
+   bool single = state.leaf != FG_POLICY_NONE && *FG_VEC_AT (&build->words, uint32_t, state.leaf) == 1;
+   state.rule = single ? *FG_VEC_AT (&build->words, uint32_t, state.leaf + 1) : FG_POLICY_NONE;
    *FG_VEC_AT (&build->states, fg_policy_state, number) = state;
    ok = true;
 done:

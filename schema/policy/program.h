@@ -69,7 +69,7 @@ typedef struct fg_policy_state {
    uint32_t items; /* targets of the positions from 0 to n_items - 1 */
    uint32_t n_items;
    uint32_t items_rest;
-   uint32_t path; /* offset of this state's first known path, for messages */
+   uint32_t rule; /* the only rule of the formula, or FG_POLICY_NONE */
 } fg_policy_state;
 
 /* Operations of a formula, in postfix order: a rule's number pushes its verdict. */

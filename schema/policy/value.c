@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "schema/policy/value.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 /*
  * What can be known of a ciphertext without its key. Layouts and sizes: docs/policy.md. The body of 1, 2 and 16 is IV, CBC blocks and
  * tag; that of 14, 15 and 17 is an encrypted copy of such a body with its key id in front, and one block of 96 bytes for each token.
@@ -103,8 +107,38 @@ printable_sequence (const uint8_t *p, size_t len)
    return n;
 }
 
-/* Whether a body is nothing but text. Of random bytes the first eight tell almost always. */
-static bool
+#ifdef __SSE2__
+/* Whether the first 64 bytes hold a control character from 14 to 31, which no text has: true of 99 in 100 ciphertexts, and found without a branch for
+ * each byte. */
+static inline bool
+has_control (const uint8_t *body)
+{
+   const __m128i first = _mm_set1_epi8 (14), last = _mm_set1_epi8 (31 - 14);
+   __m128i found = _mm_setzero_si128 ();
+
+   for (size_t i = 0; i < MIN_PRINTABLE; i += sizeof found) {
+      __m128i bytes;
+      memcpy (&bytes, body + i, sizeof bytes);
+      bytes = _mm_sub_epi8 (bytes, first);
+      found = _mm_or_si128 (found, _mm_cmpeq_epi8 (_mm_min_epu8 (bytes, last), bytes));
+   }
+   return _mm_movemask_epi8 (found) != 0;
+}
+#else
+static inline bool
+has_control (const uint8_t *body)
+{
+   bool found = false;
+
+   for (size_t i = 0; i < MIN_PRINTABLE; i++) {
+      found |= (uint8_t)(body[i] - 14) <= 31 - 14;
+   }
+   return found;
+}
+#endif
+
+/* Whether a body is nothing but text. */
+static __attribute__ ((noinline)) bool
 is_text (const uint8_t *body, size_t len)
 {
    for (size_t i = 0, n; i < len; i += n) {
@@ -113,7 +147,7 @@ is_text (const uint8_t *body, size_t len)
          return false;
       }
    }
-   return len >= MIN_PRINTABLE;
+   return true;
 }
 
 static bool
@@ -260,7 +294,9 @@ fg_policy_judge (const fg_policy *policy, const fg_policy_rule *rule, uint8_t ty
    if (check_blocks (blob_len - rest, original) != FG_REASON_NONE) {
       return FG_REASON_BAD_LENGTH;
    }
-   return is_text (blob + shape->header, blob_len - shape->header) ? FG_REASON_PRINTABLE_BODY : FG_REASON_NONE;
+   /* Every layout leaves a body of at least MIN_PRINTABLE bytes. */
+   const uint8_t *body = blob + shape->header;
+   return !has_control (body) && is_text (body, blob_len - shape->header) ? FG_REASON_PRINTABLE_BODY : FG_REASON_NONE;
 }
 
 /* How far a value came before it failed: of alternatives that all fail, the one that came furthest says why. */

@@ -43,78 +43,91 @@ static const uint8_t shapes[256] = {
    [255] = SHAPE_VALID,
 };
 
-static bool
-regex_size (const uint8_t *value, size_t room, size_t *size)
+#define BAD_SIZE SIZE_MAX
+
+static __attribute__ ((noinline)) size_t
+regex_size (const uint8_t *value, size_t room)
 {
    const uint8_t *end = memchr (value, 0, room);
    const uint8_t *options = end ? memchr (end + 1, 0, room - (size_t)(end + 1 - value)) : NULL;
 
-   if (!options) {
-      return false;
-   }
-   *size = (size_t)(options + 1 - value);
-   return true;
+   return options ? (size_t)(options + 1 - value) : BAD_SIZE;
 }
 
 /* Least value of the length in front: a string counts its terminator, a document its frame. */
 static const uint8_t least_lengths[20] = {[2] = 1, [3] = 5, [4] = 5, [12] = 1, [13] = 1, [14] = 1, [15] = 14};
 
-INLINE bool
-value_size (uint8_t type, const uint8_t *value, size_t room, size_t *size)
+/* Size of a value's bytes, or BAD_SIZE. */
+INLINE size_t
+value_size (uint8_t type, const uint8_t *value, size_t room)
 {
    const uint8_t shape = shapes[type];
+   size_t size = shape & SHAPE_SIZE;
 
-   *size = shape & SHAPE_SIZE;
    if (shape & SHAPE_LENGTH) {
       if (room < 4) {
-         return false;
+         return BAD_SIZE;
       }
       uint32_t n = fg_read_u32le (value);
-      *size += n;
-      return n >= least_lengths[type] && *size <= room;
+      size += n;
+      return n >= least_lengths[type] && size <= room ? size : BAD_SIZE;
    }
    if (__builtin_expect ((shape & (SHAPE_SPECIAL | SHAPE_VALID)) != SHAPE_VALID, 0)) {
-      return (shape & SHAPE_VALID) && regex_size (value, room, size);
+      return shape & SHAPE_VALID ? regex_size (value, room) : BAD_SIZE;
    }
-   return *size <= room;
+   return size <= room ? size : BAD_SIZE;
 }
 
 bool
 fg_policy_value_size (uint8_t type, const uint8_t *value, size_t room, size_t *size)
 {
-   return value_size (type, value, room, size);
+   *size = value_size (type, value, room);
+   return *size != BAD_SIZE;
 }
 
 /* --- names -------------------------------------------------------------------------------------------------------- */
 
-/* A name's length and whether it has a dot, in one word. */
-#define SCAN_DOT 1u
-#define SCAN_LEN(scan) ((scan) >> 1)
+#define SLOW_DOT ((size_t)1 << 40) /* beyond any length */
 
 static __attribute__ ((noinline)) size_t
 scan_name_slowly (const char *name, size_t room)
 {
    size_t len = strnlen (name, room);
-   return len << 1 | (memchr (name, '.', len) ? SCAN_DOT : 0);
+   return len | (memchr (name, '.', len) ? SLOW_DOT : 0);
 }
 
+/* The length of a name, and whether it has a dot. The buffer's last byte is 0, so there is an end. */
 #ifdef __SSE2__
-/* room: how many bytes the buffer has from here; the last of them is 0. */
-INLINE size_t
-scan_name (const char *name, size_t room)
+INLINE uint32_t
+byte_mask (__m128i bytes, char wanted)
 {
-   if (__builtin_expect (room < 16, 0)) {
-      return scan_name_slowly (name, room);
-   }
+   return (uint32_t)_mm_movemask_epi8 (_mm_cmpeq_epi8 (bytes, _mm_set1_epi8 (wanted)));
+}
+
+INLINE size_t
+scan_name (const char *name, const char *start, const char *limit, bool *dot)
+{
+   const size_t room = (size_t)(limit - name);
+   uint32_t zeros = 0, dots = 0;
    __m128i bytes;
-   memcpy (&bytes, name, sizeof bytes);
-   uint32_t zeros = (uint32_t)_mm_movemask_epi8 (_mm_cmpeq_epi8 (bytes, _mm_setzero_si128 ()));
-   uint32_t dots = (uint32_t)_mm_movemask_epi8 (_mm_cmpeq_epi8 (bytes, _mm_set1_epi8 ('.')));
-   if (__builtin_expect (zeros == 0, 0)) {
-      return scan_name_slowly (name, room);
+
+   if (__builtin_expect (room >= 16, 1)) {
+      memcpy (&bytes, name, sizeof bytes);
+      zeros = byte_mask (bytes, 0);
+      dots = byte_mask (bytes, '.');
+   } else if (limit - start >= 16) {
+      /* Near the end: the last sixteen bytes of the buffer, with those before the name shifted away. */
+      memcpy (&bytes, limit - 16, sizeof bytes);
+      zeros = byte_mask (bytes, 0) >> (16 - room);
+      dots = byte_mask (bytes, '.') >> (16 - room);
    }
-   /* zeros ^ (zeros - 1): the bits up to the first zero byte */
-   return (size_t)(uint32_t)__builtin_ctz (zeros) << 1 | ((dots & (zeros ^ (zeros - 1))) != 0);
+   if (__builtin_expect (zeros != 0, 1)) {
+      *dot = (dots & (zeros ^ (zeros - 1))) != 0; /* among the bits up to the first zero byte */
+      return (size_t)(uint32_t)__builtin_ctz (zeros);
+   }
+   size_t len = scan_name_slowly (name, room);
+   *dot = (len & SLOW_DOT) != 0;
+   return len & ~SLOW_DOT;
 }
 #else
 #define ONES 0x0101010101010101u
@@ -127,19 +140,22 @@ zero_bytes (uint64_t word)
    return (word - ONES) & ~word & HIGHS;
 }
 
-/* The same with eight bytes of a plain word (little-endian). */
+/* The same with the eight bytes of a word (little-endian). */
 INLINE size_t
-scan_name (const char *name, size_t room)
+scan_name (const char *name, const char *start, const char *limit, bool *dot)
 {
-   if (__builtin_expect (room < 8, 0)) {
-      return scan_name_slowly (name, room);
+   (void)start;
+   if (limit - name >= 8) {
+      uint64_t word = fg_read_word (name), zeros = zero_bytes (word);
+      if (zeros != 0) {
+         uint64_t below = ((zeros & -zeros) >> 7) - 1;
+         *dot = zero_bytes ((word & below) ^ DOTS) != 0;
+         return (size_t)__builtin_ctzll (zeros) >> 3;
+      }
    }
-   uint64_t word = fg_read_word (name), zeros = zero_bytes (word);
-   if (zeros == 0) {
-      return scan_name_slowly (name, room);
-   }
-   uint64_t below = ((zeros & -zeros) >> 7) - 1;
-   return (size_t)__builtin_ctzll (zeros) >> 3 << 1 | (zero_bytes ((word & below) ^ DOTS) != 0);
+   size_t len = scan_name_slowly (name, (size_t)(limit - name));
+   *dot = (len & SLOW_DOT) != 0;
+   return len & ~SLOW_DOT;
 }
 #endif
 
@@ -327,13 +343,13 @@ judge_value (const fg_walk *walk, const fg_policy_state *state, uint8_t type, co
    *descend = false;
    if (flags & FG_STATE_LEAF) {
       if ((flags & FG_STATE_HARD) || !can_descend (state, type)) {
-         const uint32_t *formula = walk->policy->words + state->leaf;
-         if (formula[0] == 1) {
-            const fg_policy_rule *rule = walk->policy->rules + formula[1];
+         if (state->rule != FG_POLICY_NONE) {
+            const fg_policy_rule *rule = walk->policy->rules + state->rule;
             *kind = (fg_policy_kind)rule->kind;
             return fg_policy_judge (walk->policy, rule, type, value, size, walk->phase);
          }
-         return fg_policy_judge_formula (walk->policy, formula, type, value, size, walk->phase, kind);
+         return fg_policy_judge_formula (walk->policy, walk->policy->words + state->leaf, type, value, size,
+                                         walk->phase, kind);
       }
       *descend = true;
       return FG_REASON_NONE;
@@ -393,6 +409,13 @@ next_words (const frame *f, const fg_policy_state *state)
    return f->words + (state->n_names > 64 ? (state->n_names + 63) / 64 : 0);
 }
 
+/* Which names need a closer look: in an array, or where patterns may match, all. */
+INLINE uint64_t
+filter_of (const frame *top, const fg_policy_state *state)
+{
+   return top->array || (state->flags & FG_STATE_WILD) ? UINT64_MAX : state->filter;
+}
+
 INLINE bool
 is_id (const char *name, size_t len)
 {
@@ -416,6 +439,41 @@ check_dotted (fg_walk *walk, const stack *open, const frame *top, const element 
    return report (walk, open, top, at, FG_REASON_LITERAL_DOTTED, kind_below (walk->policy, top->state, 8));
 }
 
+/* The innermost loop, apart so that it has the registers to itself: hops to the next element that the filter lets through. False: malformed. At the end of
+ * the document, out->at is the end. */
+typedef struct found {
+   const uint8_t *at;
+   size_t name_len;
+   const uint8_t *value;
+   size_t size;
+   bool dot;
+} found;
+
+static __attribute__ ((noinline)) bool
+next_found (const uint8_t *at, const uint8_t *last, const char *start, const char *limit, uint64_t filter, found *out)
+{
+   while (at < last) {
+      const char *const name = (const char *)at + 1;
+      bool dot;
+      const size_t len = scan_name (name, start, limit, &dot);
+      const uint8_t *const value = at + len + 2;
+      if (__builtin_expect (value > last, 0)) {
+         return false;
+      }
+      const size_t size = value_size (*at, value, (size_t)(last - value));
+      if (__builtin_expect (size == BAD_SIZE, 0)) {
+         return false;
+      }
+      if (__builtin_expect ((filter >> fg_policy_filter_bit (name, len) & 1) != 0 || dot, 0)) {
+         *out = (found){at, len, value, size, dot};
+         return true;
+      }
+      at = value + size;
+   }
+   out->at = at;
+   return at == last;
+}
+
 INLINE fg_check
 run (fg_walk *walk, stack *open, const uint8_t *doc, size_t len, uint32_t number, bool array, const bool reporting)
 {
@@ -424,37 +482,32 @@ run (fg_walk *walk, stack *open, const uint8_t *doc, size_t len, uint32_t number
    const char *const limit = (const char *)doc + len;
    const fg_policy_state *state = policy->states + number;
    frame *top = open->frames;
-   const uint8_t *at = doc + 4, *last;
+   const uint8_t *at = doc + 4;
    fg_check verdict = FG_CHECK_OK;
 
    top->words = 0;
    if (len > INT32_MAX || !push (policy, open, top, doc, len, number, array)) {
       return malformed (walk);
    }
-   last = top->last;
    for (;;) {
-      if (__builtin_expect (at >= last, 0)) {
-         if (at != last) {
-            return malformed (walk);
-         }
-         at++;
+      found next;
+      if (!next_found (at, top->last, (const char *)doc, limit, filter_of (top, state), &next)) {
+         return malformed (walk);
+      }
+      if (next.at == top->last) {
+         at = next.at + 1;
          if (top == open->frames) {
             return verdict;
          }
          top--;
-         last = top->last;
          state = policy->states + top->state;
          continue;
       }
-      const uint8_t type = *at;
-      const char *const name = (const char *)at + 1;
-      const size_t scan = scan_name (name, (size_t)(limit - name)), name_len = SCAN_LEN (scan);
-      const uint8_t *const value = at + name_len + 2;
-      size_t size;
-      if (__builtin_expect (value > last, 0) ||
-          __builtin_expect (!value_size (type, value, (size_t)(last - value), &size), 0)) {
-         return malformed (walk);
-      }
+      const uint8_t type = *next.at;
+      const char *const name = (const char *)next.at + 1;
+      const size_t name_len = next.name_len, size = next.size;
+      const uint8_t *const value = next.value;
+      const bool dot = next.dot;
       at = value + size;
       const fg_policy_slot *slot = NULL;
       uint32_t target = FG_POLICY_DEAD, index = 0;
@@ -464,7 +517,7 @@ run (fg_walk *walk, stack *open, const uint8_t *doc, size_t len, uint32_t number
          index = top->position++;
          target = fg_policy_item (policy, state, index);
       } else {
-         if (__builtin_expect (scan & SCAN_DOT, 0) && strict) {
+         if (__builtin_expect (dot, 0) && strict) {
             const element dotted = {type, value, size, FG_POLICY_DEAD, FG_STEP_WILD, NULL, 0, name, name_len};
             bool spelled;
             if (!check_dotted (walk, open, top, &dotted, &verdict, &spelled)) {
@@ -508,7 +561,6 @@ run (fg_walk *walk, stack *open, const uint8_t *doc, size_t len, uint32_t number
             top->slot = slot;
             top->index = index;
          }
-         last = top->last;
          state = below;
          at = value + 4;
          continue;
@@ -571,9 +623,8 @@ fg_policy_walk_value (fg_walk *walk, uint8_t type, const uint8_t *value, size_t 
 {
    bool descend;
    fg_policy_kind kind;
-   size_t size;
 
-   if (!value_size (type, value, len, &size) || size != len) {
+   if (value_size (type, value, len) != len) {
       return malformed (walk);
    }
    walk->reason = judge_value (walk, walk->policy->states + state, type, value, len, &descend, &kind);
