@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "schema/match/tree.h"
-
-#include <stdlib.h>
+#include "schema/match/unique.h"
 
 /* The tests that look into arrays: $size, $elemMatch, items, uniqueItems and their like. The value is an array here. */
 
@@ -81,38 +79,6 @@ eval_item_at (fg_eval *ev, const fg_node *node, const fg_value *array)
    return ok;
 }
 
-static bool
-occurs_before (fg_eval *ev, const fg_value *array, const fg_element *element)
-{
-   fg_cursor cursor;
-   fg_element other;
-
-   fg_cursor_open (&cursor, array);
-   while (!ev->fault && fg_cursor_next (&cursor, &other) && other.name != element->name) {
-      if (fg_eval_equal_unordered (ev, &other.value, &element->value)) {
-         return true;
-      }
-   }
-   return false;
-}
-
-static bool
-eval_unique (fg_eval *ev, const fg_value *array)
-{
-   fg_cursor cursor;
-   fg_element element;
-   bool unique = true;
-
-   if (!fg_eval_enter (ev, &cursor, array)) {
-      return false;
-   }
-   while (unique && !ev->fault && fg_cursor_next (&cursor, &element)) {
-      unique = !occurs_before (ev, array, &element);
-   }
-   fg_eval_leave (ev, &cursor);
-   return unique;
-}
-
 bool
 fg_eval_array_leaf (fg_eval *ev, const fg_node *node, const fg_value *value)
 {
@@ -127,7 +93,7 @@ fg_eval_array_leaf (fg_eval *ev, const fg_node *node, const fg_value *value)
    case N_MAX_ITEMS:
       return fg_eval_count (ev, value) <= (uint64_t)node->u.count;
    case N_UNIQUE_ITEMS:
-      return eval_unique (ev, value);
+      return fg_eval_unique (ev, value);
    case N_ITEMS:
       return eval_items (ev, node, value);
    case N_ITEM_AT:

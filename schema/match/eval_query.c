@@ -74,17 +74,35 @@ regex_matches_value (fg_eval *ev, const fg_regex *regex, const fg_value *value)
    return false;
 }
 
+/* The members are sorted. */
+static bool
+is_among (fg_eval *ev, const fg_value *value, const fg_value *values, uint32_t n)
+{
+   uint32_t low = 0;
+
+   while (n > 0 && !ev->fault) {
+      int order = fg_eval_compare (ev, value, &values[low + n / 2]);
+      if (order == 0) {
+         return true;
+      }
+      if (order > 0) {
+         low += n / 2 + 1;
+         n -= n / 2 + 1;
+      } else {
+         n /= 2;
+      }
+   }
+   return false;
+}
+
 static bool
 eval_in (fg_eval *ev, const fg_node *node, const fg_value *value)
 {
    if (value->type == 0) {
       return node->u.in.has_null;
    }
-   for (uint32_t i = 0; i < node->u.in.n_values; i++) {
-      if (fg_type_order (value->type) == fg_type_order (node->u.in.values[i].type) &&
-          fg_eval_compare (ev, value, &node->u.in.values[i]) == 0) {
-         return true;
-      }
+   if (is_among (ev, value, node->u.in.values, node->u.in.n_values)) {
+      return true;
    }
    for (uint32_t i = 0; i < node->u.in.n_regexes; i++) {
       if (regex_matches_value (ev, node->u.in.regexes[i], value)) {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "schema/match/tree.h"
+#include "schema/match/names.h"
 
 #include "base/base.h"
+
+#include <stdlib.h>
 
 /* The tests of $jsonSchema's keywords, on one value. */
 
@@ -76,10 +78,80 @@ property_holds (fg_eval *ev, const fg_property *property, const fg_value *object
    return (found == 0 && !property->required) || fg_eval_node (ev, property->schema, &value);
 }
 
+/* Which properties were met; the first of a name counts. On the stack as long as that is small. */
+typedef struct met_set {
+   uint64_t fixed[8];
+   uint64_t *words;
+} met_set;
+
+static bool
+met_before (met_set *met, uint32_t index)
+{
+   uint64_t bit = 1ULL << (index % 64);
+   bool before = (met->words[index / 64] & bit) != 0;
+   met->words[index / 64] |= bit;
+   return before;
+}
+
+static bool
+met_properties_hold (fg_eval *ev, const fg_properties *properties, const fg_value *object, met_set *met)
+{
+   fg_cursor cursor;
+   fg_element element;
+   bool all = true;
+
+   if (!fg_eval_enter (ev, &cursor, object)) {
+      return false;
+   }
+   while (all && !ev->fault && fg_cursor_next (&cursor, &element)) {
+      uint32_t index = fg_name_table_find (properties->table, element.name, element.name_len);
+      if (index != UINT32_MAX && !properties->items[index].path && !met_before (met, index)) {
+         all = fg_eval_node (ev, properties->items[index].schema, &element.value);
+      }
+   }
+   fg_eval_leave (ev, &cursor);
+   return all;
+}
+
+/* Those that the walk did not meet: fatal where they are required; dotted names have their own way of being found. */
+static bool
+other_properties_hold (fg_eval *ev, const fg_properties *properties, const fg_value *object, met_set *met)
+{
+   for (uint32_t i = 0; i < properties->n && !ev->fault; i++) {
+      const fg_property *property = &properties->items[i];
+      if (property->path ? !property_holds (ev, property, object) : property->required && !met_before (met, i)) {
+         return false;
+      }
+   }
+   return true;
+}
+
+static bool
+eval_properties_by_table (fg_eval *ev, const fg_properties *properties, const fg_value *object)
+{
+   met_set met = {{0}, NULL};
+   size_t words = (properties->n + 63) / 64;
+
+   met.words = words > 8 ? calloc (words, sizeof *met.words) : met.fixed;
+   if (!met.words) {
+      return fg_eval_set_fault (ev, FG_FAULT_NOMEM);
+   }
+   bool hold =
+      met_properties_hold (ev, properties, object, &met) && other_properties_hold (ev, properties, object, &met);
+   if (met.words != met.fixed) {
+      free (met.words);
+   }
+   return hold;
+}
+
 static bool
 eval_properties (fg_eval *ev, const fg_node *node, const fg_value *object)
 {
    const fg_properties *properties = node->u.properties;
+
+   if (properties->table) {
+      return eval_properties_by_table (ev, properties, object);
+   }
 
    for (uint32_t i = 0; i < properties->n && !ev->fault; i++) {
       if (!property_holds (ev, &properties->items[i], object)) {
@@ -92,6 +164,9 @@ eval_properties (fg_eval *ev, const fg_node *node, const fg_value *object)
 static bool
 is_named (const fg_allowed *allowed, const fg_element *element)
 {
+   if (allowed->table) {
+      return fg_name_table_find (allowed->table, element->name, element->name_len) != UINT32_MAX;
+   }
    for (uint32_t i = 0; i < allowed->n_names; i++) {
       if (allowed->names[i].len == element->name_len &&
           memcmp (allowed->names[i].text, element->name, element->name_len) == 0) {

@@ -3,7 +3,7 @@
 
 #include "base/base.h"
 
-#include <math.h>
+#include <stdlib.h>
 
 /* The arguments of comparison, $in, $all, $elemMatch, $size and $mod. */
 
@@ -49,6 +49,12 @@ add_in_member (fg_parser *parser, fg_node *node, fg_value *values, const fg_rege
    return true;
 }
 
+static int
+by_value (const void *a, const void *b)
+{
+   return fg_value_compare (a, b);
+}
+
 fg_node *
 fg_parse_in (fg_parser *parser, const fg_path *path, const fg_element *element)
 {
@@ -77,6 +83,7 @@ fg_parse_in (fg_parser *parser, const fg_path *path, const fg_element *element)
          return NULL;
       }
    }
+   qsort (values, node->u.in.n_values, sizeof *values, by_value);
    return node;
 }
 

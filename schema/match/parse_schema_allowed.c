@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "schema/match/parse.h"
+#include "schema/match/names.h"
 
 #include <string.h>
 
@@ -104,7 +104,7 @@ take_names (fg_schema *schema, fg_allowed *allowed)
    while (fg_cursor_next (&cursor, &element)) {
       names[allowed->n_names++] = (fg_name){element.name, element.name_len};
    }
-   return true;
+   return fg_name_table_build (schema->parser, names, allowed->n_names, &allowed->table);
 }
 
 bool

@@ -2,6 +2,7 @@
 #include "schema/match/parse.h"
 
 #include "base/base.h"
+#include "schema/match/names.h"
 
 /* required, properties, minProperties, maxProperties. */
 
@@ -94,6 +95,20 @@ parse_property (fg_schema *schema, const fg_element *element, fg_property *prope
 }
 
 static bool
+add_table (fg_schema *schema, fg_properties *properties)
+{
+   fg_name *names = fg_parse_array (schema->parser, properties->n, sizeof *names);
+
+   if (!names) {
+      return false;
+   }
+   for (uint32_t i = 0; i < properties->n; i++) {
+      names[i] = properties->items[i].name;
+   }
+   return fg_name_table_build (schema->parser, names, properties->n, &properties->table);
+}
+
+static bool
 parse_properties (fg_schema *schema)
 {
    const fg_element *keyword = &schema->keywords[KW_PROPERTIES];
@@ -117,6 +132,9 @@ parse_properties (fg_schema *schema)
          return false;
       }
       properties->n++;
+   }
+   if (!add_table (schema, properties)) {
+      return false;
    }
    fg_node *node = fg_schema_leaf (schema, N_PROPERTIES, keyword, fg_type_bit (BSON_OBJECT));
    if (!node) {

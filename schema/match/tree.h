@@ -109,6 +109,7 @@ typedef struct fg_regex {
 } fg_regex;
 
 typedef struct fg_node fg_node;
+typedef struct fg_name_table fg_name_table;
 typedef struct fg_shield fg_shield;
 
 typedef struct fg_property {
@@ -125,12 +126,14 @@ typedef struct fg_pattern {
 
 typedef struct fg_properties {
    uint32_t n;
+   const fg_name_table *table; /* NULL: each name is searched for */
    fg_property items[];
 } fg_properties;
 
 typedef struct fg_allowed {
    const fg_name *names; /* named in `properties` */
    uint32_t n_names;
+   const fg_name_table *table; /* of names; NULL: compared one by one */
    const fg_pattern *patterns;
    uint32_t n_patterns;
    bool has_patterns; /* the keyword stands there */

@@ -152,6 +152,102 @@ encrypted (void)
                     -1);
 }
 
+/* Enough names that they are hashed; the outcome is that of looking each up. */
+static fg_matcher *
+many_properties_matcher (int n, bool twice, fg_error *err)
+{
+   bson_t predicate = BSON_INITIALIZER;
+   bson_t schema_doc, properties, property, required;
+   char name[16];
+
+   BSON_APPEND_DOCUMENT_BEGIN (&predicate, "$jsonSchema", &schema_doc);
+   BSON_APPEND_ARRAY_BEGIN (&schema_doc, "required", &required);
+   BSON_APPEND_UTF8 (&required, "0", "p0");
+   bson_append_array_end (&schema_doc, &required);
+   BSON_APPEND_DOCUMENT_BEGIN (&schema_doc, "properties", &properties);
+   for (int i = 0; i < n; i++) {
+      snprintf (name, sizeof name, "p%d", i);
+      BSON_APPEND_DOCUMENT_BEGIN (&properties, name, &property);
+      BSON_APPEND_INT32 (&property, "minimum", i);
+      bson_append_document_end (&properties, &property);
+   }
+   if (twice) {
+      BSON_APPEND_DOCUMENT_BEGIN (&properties, "p1", &property);
+      BSON_APPEND_UTF8 (&property, "bsonType", "long");
+      bson_append_document_end (&properties, &property);
+   }
+   bson_append_document_end (&schema_doc, &properties);
+   BSON_APPEND_BOOL (&schema_doc, "additionalProperties", false);
+   bson_append_document_end (&predicate, &schema_doc);
+   fg_matcher *matcher = fg_matcher_compile (bson_get_data (&predicate), predicate.len, NULL, err);
+   bson_destroy (&predicate);
+   return matcher;
+}
+
+static int
+check (const fg_matcher *matcher, const char *document)
+{
+   fg_error err;
+   bson_t *doc = from_json (document);
+   int result = fg_matcher_check (matcher, bson_get_data (doc), doc->len, &err);
+   bson_destroy (doc);
+   return result;
+}
+
+static void
+many_properties (void)
+{
+   static const int sizes[] = {4, 5, 64, 65, 600};
+   fg_error err = {0};
+
+   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+      fg_matcher *matcher = many_properties_matcher (sizes[i], false, &err);
+      CU_ASSERT_EQUAL (check (matcher, "{\"p3\": 3, \"p0\": 0}"), 1);
+      CU_ASSERT_EQUAL (check (matcher, "{\"p3\": 3}"), 0);
+      CU_ASSERT_EQUAL (check (matcher, "{\"p0\": 0, \"p3\": 2}"), 0);
+      CU_ASSERT_EQUAL (check (matcher, "{\"p0\": 0, \"p3\": 3, \"p3\": 2}"), 1); /* the first of a name */
+      CU_ASSERT_EQUAL (check (matcher, "{\"p0\": 0, \"p3\": 2, \"p3\": 3}"), 0);
+      CU_ASSERT_EQUAL (check (matcher, "{\"p0\": 0, \"q\": 1}"), 0);
+      fg_matcher_free (matcher);
+   }
+   fg_matcher *twice = many_properties_matcher (8, true, &err);
+   CU_ASSERT_EQUAL (check (twice, "{\"p0\": 0, \"p1\": 1}"), 0);
+   CU_ASSERT_EQUAL (check (twice, "{\"p0\": 0, \"p1\": {\"$numberLong\": \"1\"}}"), 1);
+   CU_ASSERT_EQUAL (check (twice, "{\"p0\": 0, \"p1\": {\"$numberLong\": \"0\"}}"), 0);
+   fg_matcher_free (twice);
+}
+
+/* Enough elements that they are hashed first: whatever is equal must hash alike. */
+static void
+many_items (void)
+{
+   static const char *const pairs[][2] = {
+      {"1", "{\"$numberDecimal\": \"1.0\"}"},
+      {"{\"$numberDouble\": \"-0.0\"}", "0"},
+      {"{\"$numberDouble\": \"NaN\"}", "{\"$numberDecimal\": \"NaN\"}"},
+      {"2.5", "{\"$numberDecimal\": \"2.50\"}"},
+      {"1e300", "{\"$numberDecimal\": \"1.000000000000000052504760255204420E+300\"}"},
+      {"\"s\"", "{\"$symbol\": \"s\"}"},
+      {"{\"a\": 1, \"b\": [1, 2]}", "{\"b\": [1.0, 2], \"a\": 1}"},
+      {"[[], {}]", "[[], {}]"}};
+   fg_error err = {0};
+   fg_matcher *matcher =
+      compile_in ("{\"$jsonSchema\": {\"properties\": {\"a\": {\"uniqueItems\": true}}}}", FG_MATCHER_FIND, &err);
+
+   for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+      for (int both = 0; both < 2; both++) {
+         char json[2048];
+         int n = snprintf (json, sizeof json, "{\"a\": [%s", pairs[i][0]);
+         for (int k = 100; k < 140; k++) {
+            n += snprintf (json + n, sizeof json - (size_t)n, ", %d", k);
+         }
+         snprintf (json + n, sizeof json - (size_t)n, ", %s]}", both ? pairs[i][1] : "true");
+         CU_ASSERT_EQUAL (check (matcher, json), both ? 0 : 1);
+      }
+   }
+   fg_matcher_free (matcher);
+}
+
 const fg_test fg_tests[] = {{"numbers", numbers},
                             {"strings", strings},
                             {"arrays", arrays},
@@ -159,4 +255,6 @@ const fg_test fg_tests[] = {{"numbers", numbers},
                             {"dotted_properties", dotted_properties},
                             {"logic", logic},
                             {"encrypted", encrypted},
+                            {"many_properties", many_properties},
+                            {"many_items", many_items},
                             {NULL, NULL}};
