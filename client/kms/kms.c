@@ -12,7 +12,8 @@ struct fg_kms {
    size_t n;
 };
 
-static const fg_kms_ops *const types[] = {&fg_kms_local};
+static const fg_kms_ops *const types[] = {&fg_kms_local, &fg_kms_aws,  &fg_kms_azure,
+                                          &fg_kms_gcp,   &fg_kms_kmip, &fg_kms_vault};
 
 /* "aws" or "aws:name", the name made of letters, digits and underscores. */
 static const fg_kms_ops *

@@ -68,7 +68,7 @@ unhex (const char *hex, uint8_t *out, size_t size)
    size_t n = 0;
    unsigned byte;
 
-   while (hex[2 * n] && hex[2 * n + 1] && n < size && sscanf (hex + 2 * n, "%2x", &byte) == 1) {
+   while (hex && hex[2 * n] && hex[2 * n + 1] && n < size && sscanf (hex + 2 * n, "%2x", &byte) == 1) {
       out[n++] = (uint8_t)byte;
    }
    return n;

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/kms/call.h"
+#include "client/kms/sigv4.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/*
+ * AWS KMS: Encrypt and Decrypt, signed with Signature Version 4. An empty configuration takes the credentials from the environment at every call.
+ */
+
+typedef struct aws_state {
+   fg_secret *access_key_id; /* all NULL: on demand */
+   fg_secret *secret_access_key;
+   fg_secret *session_token;
+} aws_state;
+
+static void
+aws_clear (fg_kms_provider *provider)
+{
+   aws_state *s = provider->state;
+
+   fg_secret_free (s->access_key_id);
+   fg_secret_free (s->secret_access_key);
+   fg_secret_free (s->session_token);
+   free (s);
+}
+
+static bool
+aws_configure (fg_kms_provider *provider, const bson_t *config, fg_error *err)
+{
+   static const char *const names[] = {"accessKeyId", "secretAccessKey", "sessionToken", NULL};
+   aws_state *s = calloc (1, sizeof *s);
+
+   provider->state = s;
+   if (!s) {
+      return fg_kms_error (err, FG_E_NOMEM, provider, "out of memory");
+   }
+   return bson_empty (config) ||
+          (fg_config_only (provider, config, names, err) &&
+           fg_config_text (provider, config, "accessKeyId", true, &s->access_key_id, err) &&
+           fg_config_text (provider, config, "secretAccessKey", true, &s->secret_access_key, err) &&
+           fg_config_text (provider, config, "sessionToken", false, &s->session_token, err));
+}
+
+/* --- one request ------------------------------------------------------------------------------------------------------- */
+
+typedef struct aws_request {
+   fg_kms_provider *provider;
+   const bson_t *master_key;
+   const char *target;
+   fg_secret *body;
+   char host[256];
+   char length[24];
+   char date[FG_SIGV4_DATE_LEN];
+   fg_buf authorization;
+   fg_http_header headers[8];
+} aws_request;
+
+typedef struct credentials {
+   const char *id;
+   const char *secret;
+   const char *token;
+} credentials;
+
+static bool
+find_credentials (const fg_kms_provider *provider, credentials *c, fg_error *err)
+{
+   const aws_state *s = provider->state;
+
+   if (s->access_key_id) {
+      *c = (credentials){fg_secret_text (s->access_key_id), fg_secret_text (s->secret_access_key),
+                         fg_secret_text (s->session_token)};
+      return true;
+   }
+   *c = (credentials){getenv ("AWS_ACCESS_KEY_ID"), getenv ("AWS_SECRET_ACCESS_KEY"), getenv ("AWS_SESSION_TOKEN")};
+   if (!c->id || !c->secret || !*c->id || !*c->secret) {
+      return fg_kms_error (
+         err, FG_E_NOT_FOUND, provider,
+         "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give them in kmsProviders");
+   }
+   return true;
+}
+
+/* The region becomes part of a host name and of the signature: what could end a host name early has no place in it. */
+static bool
+is_region (const char *text)
+{
+   for (; *text; text++) {
+      if (!isalnum ((unsigned char)*text) && *text != '-') {
+         return false;
+      }
+   }
+   return true;
+}
+
+static bool
+find_host (aws_request *r, fg_error *err)
+{
+   const char *endpoint = fg_bson_text (r->master_key, "endpoint");
+   const char *region = fg_bson_text (r->master_key, "region");
+
+   if (!is_region (region)) {
+      return fg_kms_error (err, FG_E_INVALID, r->provider, "masterKey field `region` is no region");
+   }
+   if (endpoint) {
+      size_t n;
+      if (!fg_endpoint_copy (endpoint, r->host, sizeof r->host)) {
+         return fg_kms_error (err, FG_E_INVALID, r->provider, "invalid endpoint");
+      }
+      n = strlen (r->host);
+      if (n > 4 && strcmp (r->host + n - 4, ":443") == 0) {
+         r->host[n - 4] = '\0'; /* no client names the default port in Host, and Host is signed */
+      }
+      return true;
+   }
+   int n = snprintf (r->host, sizeof r->host, "kms.%s.amazonaws.com", region);
+   return (n > 0 && (size_t)n < sizeof r->host && fg_endpoint_check (r->host, false)) ||
+          fg_kms_error (err, FG_E_INVALID, r->provider, "masterKey field `region` is no region");
+}
+
+static bool
+aws_build (void *ctx, fg_http_request *request, fg_error *err)
+{
+   aws_request *r = ctx;
+   credentials c;
+   size_t n = 0;
+
+   if (!find_credentials (r->provider, &c, err) || !find_host (r, err)) {
+      return false;
+   }
+   fg_sigv4_date (r->provider->io->now (r->provider->io->ctx), r->date);
+   snprintf (r->length, sizeof r->length, "%zu", r->body->len);
+   r->headers[n++] = (fg_http_header){"Content-Length", r->length};
+   r->headers[n++] = (fg_http_header){"Host", r->host};
+   size_t own = n; /* the transport writes the two above itself */
+   r->headers[n++] = (fg_http_header){"Content-Type", "application/x-amz-json-1.1"};
+   r->headers[n++] = (fg_http_header){"X-Amz-Date", r->date};
+   if (c.token && *c.token) {
+      r->headers[n++] = (fg_http_header){"X-Amz-Security-Token", c.token};
+   }
+   r->headers[n++] = (fg_http_header){"X-Amz-Target", r->target};
+   const fg_sigv4_request to_sign = {.method = "POST",
+                                     .path = "/",
+                                     .headers = r->headers,
+                                     .n_headers = n,
+                                     .body = r->body->bytes,
+                                     .body_len = r->body->len};
+   const fg_sigv4_credentials signer = {c.id, c.secret, fg_bson_text (r->master_key, "region"), "kms"};
+   fg_buf_free (&r->authorization);
+   if (!fg_sigv4_authorization (&to_sign, &signer, r->date, &r->authorization, err)) {
+      return false;
+   }
+   fg_buf_append (&r->authorization, "", 1);
+   if (r->authorization.failed) {
+      return fg_kms_error (err, FG_E_NOMEM, r->provider, "out of memory");
+   }
+   r->headers[n++] = (fg_http_header){"Authorization", (const char *)r->authorization.data};
+   *request = (fg_http_request){.method = "POST",
+                                .endpoint = r->host,
+                                .path = "/",
+                                .headers = r->headers + own,
+                                .n_headers = n - own,
+                                .body = r->body->bytes,
+                                .body_len = r->body->len};
+   return true;
+}
+
+static bool
+aws_retry (long status)
+{
+   return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 509;
+}
+
+/* Takes body over. *out: the reply's field, decoded. */
+static bool
+aws_call (fg_kms_provider *provider, const bson_t *master_key, const char *target, const char *what, fg_secret *body,
+          const char *field, fg_secret **out, fg_error *err)
+{
+   aws_request r = {.provider = provider, .master_key = master_key, .target = target, .body = body};
+   const fg_kms_call call = {provider, what, aws_retry, aws_build, &r};
+   fg_http_reply reply = {0};
+
+   bool ok =
+      body && fg_kms_call_run (&call, &reply, err) && fg_kms_reply_base64 (&call, &reply, field, FG_BASE64, out, err);
+   fg_http_reply_clear (&reply);
+   fg_buf_free (&r.authorization);
+   fg_secret_free (body);
+   return ok;
+}
+
+/* --- the provider ------------------------------------------------------------------------------------------------------ */
+
+static bool
+aws_wrap (fg_kms_provider *provider, const bson_t *master_key, const uint8_t dek[FG_DATA_KEY_LEN], fg_wrapped *wrapped,
+          fg_error *err)
+{
+   const char *key = fg_bson_text (master_key, "key");
+   fg_buf after = {0};
+   fg_secret *blob = NULL;
+
+   fg_buf_append_str (&after, "\", \"KeyId\": ");
+   fg_buf_append_json_string (&after, key, strlen (key));
+   fg_buf_append (&after, "}", 2); /* with its NUL */
+   if (after.failed) {
+      fg_buf_free (&after);
+      return fg_kms_error (err, FG_E_NOMEM, provider, "out of memory");
+   }
+   fg_secret *body = fg_kms_body ("{\"Plaintext\": \"", FG_BASE64, dek, FG_DATA_KEY_LEN, (const char *)after.data, err);
+   fg_buf_free (&after);
+   bool ok =
+      aws_call (provider, master_key, "TrentService.Encrypt", "wrap a key", body, "CiphertextBlob", &blob, err) &&
+      fg_wrapped_set (wrapped, provider, blob->bytes, blob->len, err);
+   fg_secret_free (blob);
+   return ok;
+}
+
+static bool
+aws_unwrap (fg_kms_provider *provider, const bson_t *master_key, const uint8_t *wrapped, size_t len, fg_secret **dek,
+            fg_error *err)
+{
+   fg_secret *body = fg_kms_body ("{\"CiphertextBlob\": \"", FG_BASE64, wrapped, len, "\"}", err);
+
+   return aws_call (provider, master_key, "TrentService.Decrypt", "unwrap a key", body, "Plaintext", dek, err);
+}
+
+static const fg_master_key_field aws_fields[] = {
+   {.name = "region", .kind = FG_FIELD_TEXT, .required = true},
+   {.name = "key", .kind = FG_FIELD_TEXT, .required = true},
+   {.name = "endpoint", .kind = FG_FIELD_ENDPOINT},
+   {.name = NULL},
+};
+
+const fg_kms_ops fg_kms_aws = {
+   .type = "aws",
+   .fields = aws_fields,
+   .on_demand = true,
+   .configure = aws_configure,
+   .wrap = aws_wrap,
+   .unwrap = aws_unwrap,
+   .clear = aws_clear,
+};
