@@ -140,9 +140,21 @@ compute (parser *p, const char *path, const fgd_element *element)
    if (!field) {
       return false;
    }
+   fg_error inner;
    field->kind = FGD_FIELD_COMPUTED;
-   field->expr = fgd_expr_compile (p->scope, &element->value, p->err);
-   return field->expr != NULL;
+   field->expr = fgd_expr_compile (p->scope, &element->value, &inner);
+   if (field->expr) {
+      return true;
+   }
+   bool unknown = inner.domain == FG_ERROR_SERVER && inner.code == 168 && element->value.type == FGD_T_OBJECT &&
+                  p->projector->mode != FGD_PROJECT_ADD;
+   if (unknown) {
+      fgd_fail (&inner, 31325, "Unknown expression in the projection of %s", path);
+   }
+   if (p->err) {
+      *p->err = inner;
+   }
+   return false;
 }
 
 static bool
