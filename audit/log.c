@@ -139,6 +139,14 @@ write_all (fg_audit_log *log, const uint8_t *data, size_t len, fg_error *err)
    return true;
 }
 
+/* A buffer that could not grow says so for good: the next record gets a new one. */
+static bool
+no_memory (fg_audit_log *log, fg_error *err)
+{
+   fg_buf_free (&log->line);
+   return fg_error_set (err, FG_ERROR_SYSTEM, FG_E_NOMEM, log->path, "out of memory");
+}
+
 bool
 fg_audit_write_line (fg_audit_log *log, const char *fields, size_t len, fg_error *err)
 {
@@ -151,15 +159,17 @@ fg_audit_write_line (fg_audit_log *log, const char *fields, size_t len, fg_error
    fg_buf_append (line, fields, len);
    fg_buf_printf (line, ",\"seq\":%llu", (unsigned long long)(log->seq + 1));
    if (line->failed) {
-      memset (line, 0, sizeof *line); /* growing failed, so the next attempt starts afresh */
-      return fg_error_set (err, FG_ERROR_SYSTEM, FG_E_NOMEM, log->path, "out of memory");
+      return no_memory (log, err);
    }
    if (!fg_audit_mac (&log->state->key, log->mac, (const char *)line->data, line->len, mac, &log->scratch, err)) {
       return false;
    }
    fg_audit_hex (mac, sizeof mac, hex);
    fg_buf_printf (line, ",\"mac\":\"%s\"}\n", hex);
-   if (line->failed || line->len > FG_AUDIT_LINE_MAX) {
+   if (line->failed) {
+      return no_memory (log, err);
+   }
+   if (line->len > FG_AUDIT_LINE_MAX) {
       return fg_error_set (err, FG_ERROR_AUDIT, FG_E_TOO_LARGE, log->path, "an audit record is too long");
    }
    if (!write_all (log, line->data, line->len, err)) {

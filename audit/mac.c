@@ -122,6 +122,7 @@ fg_audit_mac (const fg_audit_key *key, const uint8_t previous[FG_AUDIT_MAC_LEN],
    fg_buf_append (scratch, previous, FG_AUDIT_MAC_LEN);
    fg_buf_append (scratch, text, len);
    if (scratch->failed) {
+      fg_buf_free (scratch);
       return fg_error_set (err, FG_ERROR_SYSTEM, FG_E_NOMEM, NULL, "out of memory");
    }
    bool ok = key->keyed ? hmac (key->key, sizeof key->key, scratch->data, scratch->len, mac)

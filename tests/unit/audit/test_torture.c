@@ -143,6 +143,7 @@ typedef struct outcome {
    long calls;
    int promised[8];
    size_t n_promised;
+   bool last_worked; /* the record at the end: a failure long before it must be over by then */
 } outcome;
 
 static void
@@ -160,6 +161,7 @@ scenario (const fixture *f, outcome *out)
    fg_audit_log *log = open_log (f, f->key, NULL);
 
    if (!log) {
+      out->last_worked = true;
       return;
    }
    append_and_sync (log, 100, out);
@@ -169,6 +171,7 @@ scenario (const fixture *f, outcome *out)
    append_and_sync (log, 102, out);
    (void)!fg_audit_log_rotate (log, NULL);
    append_and_sync (log, 103, out);
+   out->last_worked = out->n_promised > 0 && out->promised[out->n_promised - 1] == 103;
    (void)fg_audit_log_close (log, NULL);
 }
 
@@ -234,8 +237,9 @@ survives (long at, bool from, int with, bool memory, long *total)
    outcome out = run_scenario (&f, memory);
    fail_at = 0;
    *total = out.calls;
+   bool over = out.last_worked || !memory || out.n_promised == 3;
    fg_audit_log *log = open_log (&f, f.key, &err);
-   bool ok = log && append (log, 200, &err) && fg_audit_log_close (log, &err);
+   bool ok = over && log && append (log, 200, &err) && fg_audit_log_close (log, &err);
    fg_audit_report report = verify_all (&f, f.key);
    ok = ok && report.finding == FG_AUDIT_OK && count_record (&f, 200) == 1;
    for (size_t i = 0; i < out.n_promised; i++) {
