@@ -255,16 +255,36 @@ parse_field (fg_parser *parser, const fg_element *element, encrypted_field *fiel
    return true;
 }
 
+/* Room doubles, so that many fields do not cost their number squared. */
+static bool
+add_kid (fg_parser *parser, fg_node *parent, fg_node *kid)
+{
+   uint32_t n = parent->n_kids;
+
+   if ((n & (n - 1)) == 0) {
+      fg_node **kids = fg_parse_array (parser, n ? (size_t)n * 2 : 1, sizeof *kids);
+      if (!kids) {
+         return false;
+      }
+      if (n) {
+         memcpy (kids, parent->kids, n * sizeof *kids);
+      }
+      parent->kids = kids;
+   }
+   parent->kids[parent->n_kids++] = kid;
+   return true;
+}
+
 /* The node for a part of a path below `parent`, made when the first field needs it. A path of one part: it is walked without going through arrays. */
 static fg_node *
-part_node (fg_parser *parser, fg_node *parent, const fg_name *part, size_t n_fields)
+part_node (fg_parser *parser, fg_node *parent, const fg_name *part)
 {
    for (uint32_t i = 0; i < parent->n_kids; i++) {
       if (strcmp (parent->kids[i]->path->dotted, part->text) == 0) {
          return parent->kids[i];
       }
    }
-   fg_node *node = fg_parse_node_with_kids (parser, N_FLE2_PATH, n_fields);
+   fg_node *node = fg_parse_node (parser, N_FLE2_PATH);
    fg_path *path = node ? fg_parse_alloc (parser, sizeof *path + sizeof path->parts[0]) : NULL;
    if (!path) {
       return NULL;
@@ -273,8 +293,7 @@ part_node (fg_parser *parser, fg_node *parent, const fg_name *part, size_t n_fie
    path->n_parts = 1;
    path->parts[0] = *part;
    node->path = path;
-   parent->kids[parent->n_kids++] = node;
-   return node;
+   return add_kid (parser, parent, node) ? node : NULL;
 }
 
 static bool
@@ -288,12 +307,12 @@ shield_path (fg_parser *parser, const fg_path *path, uint32_t part, const fg_ste
 }
 
 static bool
-add_field (fg_parser *parser, fg_node *root, const encrypted_field *field, size_t n_fields)
+add_field (fg_parser *parser, fg_node *root, const encrypted_field *field)
 {
    fg_node *node = root;
 
    for (uint32_t i = 0; i < field->path->n_parts; i++) {
-      node = part_node (parser, node, &field->path->parts[i], n_fields);
+      node = part_node (parser, node, &field->path->parts[i]);
       if (!node) {
          return false;
       }
@@ -311,7 +330,7 @@ compile_fields (fg_parser *parser, const fg_value *list, fg_matcher *matcher)
    fg_element element;
 
    encrypted_field *fields = fg_parse_array (parser, n, sizeof *fields);
-   matcher->root = fields ? fg_parse_node_with_kids (parser, N_AND, n) : NULL;
+   matcher->root = fields ? fg_parse_node (parser, N_AND) : NULL;
    if (!matcher->root) {
       return false;
    }
@@ -319,7 +338,7 @@ compile_fields (fg_parser *parser, const fg_value *list, fg_matcher *matcher)
    fg_cursor_open (&cursor, list);
    for (size_t i = 0; fg_cursor_next (&cursor, &element); i++) {
       if (!parse_field (parser, &element, &fields[i]) || !check_field (parser, fields, i, &fields[i]) ||
-          !add_field (parser, matcher->root, &fields[i], n)) {
+          !add_field (parser, matcher->root, &fields[i])) {
          return false;
       }
    }

@@ -3,8 +3,6 @@
 
 #include "base/base.h"
 
-#include <stdlib.h>
-
 /* The tests of $jsonSchema's keywords, on one value. */
 
 size_t
@@ -49,116 +47,6 @@ eval_enum (fg_eval *ev, const fg_node *node, const fg_value *value)
       }
    }
    return false;
-}
-
-static bool
-eval_required (fg_eval *ev, const fg_node *node, const fg_value *object)
-{
-   for (uint32_t i = 0; i < node->u.required.n; i++) {
-      if (!fg_eval_path_exists (ev, node->u.required.paths[i], object)) {
-         return false;
-      }
-   }
-   return true;
-}
-
-static bool
-property_holds (fg_eval *ev, const fg_property *property, const fg_value *object)
-{
-   fg_value value;
-
-   if (property->path) {
-      bool exists = fg_eval_path_exists (ev, property->path, object);
-      return (!exists && !property->required) || fg_eval_node (ev, property->schema, object);
-   }
-   int found = fg_eval_find (ev, object, &property->name, &value);
-   if (found < 0) {
-      return false;
-   }
-   return (found == 0 && !property->required) || fg_eval_node (ev, property->schema, &value);
-}
-
-/* Which properties were met; the first of a name counts. On the stack as long as that is small. */
-typedef struct met_set {
-   uint64_t fixed[8];
-   uint64_t *words;
-} met_set;
-
-static bool
-met_before (met_set *met, uint32_t index)
-{
-   uint64_t bit = 1ULL << (index % 64);
-   bool before = (met->words[index / 64] & bit) != 0;
-   met->words[index / 64] |= bit;
-   return before;
-}
-
-static bool
-met_properties_hold (fg_eval *ev, const fg_properties *properties, const fg_value *object, met_set *met)
-{
-   fg_cursor cursor;
-   fg_element element;
-   bool all = true;
-
-   if (!fg_eval_enter (ev, &cursor, object)) {
-      return false;
-   }
-   while (all && !ev->fault && fg_cursor_next (&cursor, &element)) {
-      uint32_t index = fg_name_table_find (properties->table, element.name, element.name_len);
-      if (index != UINT32_MAX && !properties->items[index].path && !met_before (met, index)) {
-         all = fg_eval_node (ev, properties->items[index].schema, &element.value);
-      }
-   }
-   fg_eval_leave (ev, &cursor);
-   return all;
-}
-
-/* Those that the walk did not meet: fatal where they are required; dotted names have their own way of being found. */
-static bool
-other_properties_hold (fg_eval *ev, const fg_properties *properties, const fg_value *object, met_set *met)
-{
-   for (uint32_t i = 0; i < properties->n && !ev->fault; i++) {
-      const fg_property *property = &properties->items[i];
-      if (property->path ? !property_holds (ev, property, object) : property->required && !met_before (met, i)) {
-         return false;
-      }
-   }
-   return true;
-}
-
-static bool
-eval_properties_by_table (fg_eval *ev, const fg_properties *properties, const fg_value *object)
-{
-   met_set met = {{0}, NULL};
-   size_t words = (properties->n + 63) / 64;
-
-   met.words = words > 8 ? calloc (words, sizeof *met.words) : met.fixed;
-   if (!met.words) {
-      return fg_eval_set_fault (ev, FG_FAULT_NOMEM);
-   }
-   bool hold =
-      met_properties_hold (ev, properties, object, &met) && other_properties_hold (ev, properties, object, &met);
-   if (met.words != met.fixed) {
-      free (met.words);
-   }
-   return hold;
-}
-
-static bool
-eval_properties (fg_eval *ev, const fg_node *node, const fg_value *object)
-{
-   const fg_properties *properties = node->u.properties;
-
-   if (properties->table) {
-      return eval_properties_by_table (ev, properties, object);
-   }
-
-   for (uint32_t i = 0; i < properties->n && !ev->fault; i++) {
-      if (!property_holds (ev, &properties->items[i], object)) {
-         return false;
-      }
-   }
-   return true;
 }
 
 static bool
@@ -300,9 +188,9 @@ eval_object_leaf (fg_eval *ev, const fg_node *node, const fg_value *value)
    case N_ROOT_ENUM:
       return eval_enum (ev, node, value);
    case N_REQUIRED:
-      return eval_required (ev, node, value);
+      return fg_eval_required (ev, node, value);
    case N_PROPERTIES:
-      return eval_properties (ev, node, value);
+      return fg_eval_properties (ev, node, value);
    case N_ALLOWED:
       return eval_allowed (ev, node, value);
    case N_MIN_PROPERTIES:

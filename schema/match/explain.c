@@ -90,6 +90,11 @@ fg_explain_value (fg_explain *x, bson_t *out, const char *name, const fg_value *
        (nested && !fg_value_is_sound (value, x->ev.matcher->max_depth))) {
       return;
    }
+   if (value->len > x->budget) {
+      x->overdrawn = true;
+      return;
+   }
+   x->budget -= value->len;
    if (value->type == BSON_ARRAY) {
       append_array (out, name, value);
    } else {
@@ -124,8 +129,11 @@ fg_explain_specified (bson_t *out, fg_explain *x, const char *name, const fg_val
 }
 
 static bool
-explain_once (fg_explain *x, const fg_matcher *matcher, const fg_value *document, bson_t *details, fg_error *err)
+explain_once (fg_explain *x, const fg_matcher *matcher, const fg_value *document, size_t max_size, bson_t *details,
+              fg_error *err)
 {
+   x->budget = max_size;
+   x->overdrawn = false;
    fg_eval_begin (&x->ev, matcher);
    if (matcher->root->op && strcmp (matcher->root->op, "implicitFLESchema") == 0) {
       fg_explain_fle2 (x, matcher->root, document, details);
@@ -144,10 +152,10 @@ explain_without_values (fg_explain *x, const fg_matcher *matcher, const fg_value
 {
    x->redact = true;
    bson_reinit (details);
-   if (!explain_once (x, matcher, document, details, err)) {
+   if (!explain_once (x, matcher, document, max_size, details, err)) {
       return false;
    }
-   if (details->len > max_size) {
+   if (x->overdrawn || details->len > max_size) {
       bson_reinit (details);
       return fg_error_set (err, FG_ERROR_LIMIT, FG_E_TOO_LARGE, NULL, "detailed error was too large");
    }
@@ -167,10 +175,10 @@ fg_explain_document (const fg_matcher *matcher, const fg_matcher *also, const fg
       return fg_fault_to_error (FG_FAULT_MALFORMED, err);
    }
    x.redact = options && options->redact;
-   if (!explain_once (&x, matcher, document, details, err)) {
+   if (!explain_once (&x, matcher, document, max_size, details, err)) {
       return false;
    }
-   if (details->len > max_size) {
+   if (x.overdrawn || details->len > max_size) {
       return explain_without_values (&x, matcher, document, max_size, details, err);
    }
    return true;

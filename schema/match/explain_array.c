@@ -12,12 +12,18 @@ explain_count (fg_explain *x, const fg_node *node, const fg_value *array, const 
    BSON_APPEND_INT32 (out, "numberOfItems", (int32_t)fg_eval_count (&x->ev, array));
 }
 
+#define MAX_COMPARED 1000u
+
+/* Names one of the duplicates, unless finding it again would take too long. */
 static bool
 find_duplicate (fg_explain *x, const fg_value *array, fg_value *duplicate)
 {
    fg_cursor cursor, earlier;
    fg_element element, other;
 
+   if (fg_eval_count (&x->ev, array) > MAX_COMPARED) {
+      return false;
+   }
    fg_cursor_open (&cursor, array);
    while (fg_cursor_next (&cursor, &element)) {
       fg_cursor_open (&earlier, array);

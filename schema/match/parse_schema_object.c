@@ -170,6 +170,16 @@ add_required (fg_schema *schema)
          return false;
       }
    }
+   fg_name *names = fg_parse_array (schema->parser, node->u.required.n, sizeof *names);
+   if (!names) {
+      return false;
+   }
+   for (uint32_t i = 0; i < node->u.required.n; i++) {
+      names[i] = (fg_name){paths[i]->dotted, strlen (paths[i]->dotted)};
+   }
+   if (!fg_name_table_build (schema->parser, names, node->u.required.n, &node->u.required.table)) {
+      return false;
+   }
    fg_schema_add (schema, node);
    return true;
 }

@@ -53,6 +53,7 @@ fg_regex_new (fg_arena *arena, fg_regex **list, const char *pattern, const char 
    int error;
    regex->code = pcre2_compile ((PCRE2_SPTR)pattern, strlen (pattern), bits, &error, &offset, NULL);
    if (!regex->code) {
+      problem->no_memory = error == PCRE2_ERROR_HEAP_FAILED;
       pcre2_get_error_message (error, (PCRE2_UCHAR *)problem->message, sizeof problem->message);
       return NULL;
    }

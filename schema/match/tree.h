@@ -193,6 +193,7 @@ struct fg_node {
       struct {
          const fg_path *const *paths;
          uint32_t n;
+         const fg_name_table *table; /* of the names without dots among many; NULL: each is searched for */
       } required;
       const fg_properties *properties;
       const fg_allowed *allowed;
@@ -250,6 +251,8 @@ bool fg_eval_test (fg_eval *ev, const fg_node *node, const fg_value *value);
 bool fg_eval_query_leaf (fg_eval *ev, const fg_node *node, const fg_value *value);
 bool fg_eval_schema_leaf (fg_eval *ev, const fg_node *node, const fg_value *value);
 bool fg_eval_array_leaf (fg_eval *ev, const fg_node *node, const fg_value *value);
+bool fg_eval_required (fg_eval *ev, const fg_node *node, const fg_value *object);
+bool fg_eval_properties (fg_eval *ev, const fg_node *node, const fg_value *object);
 bool fg_eval_dependencies_at (fg_eval *ev, const fg_node *node, const fg_value *document);
 bool fg_eval_bits (const fg_node *node, const fg_value *value);
 bool fg_eval_encrypted (fg_eval *ev, const fg_node *node, const fg_value *value);
