@@ -26,8 +26,9 @@ set_filter (listing *list, const fg_value *filter, fg_error *err)
    return list->filter != NULL;
 }
 
+/* doc: what the filter sees; shown: what goes out. */
 static bool
-add (listing *list, const bson_t *doc)
+add (listing *list, const bson_t *doc, const bson_t *shown)
 {
    fg_match match =
       list->filter ? fg_matcher_check (list->filter, bson_get_data (doc), doc->len, list->err) : FG_MATCH_YES;
@@ -37,7 +38,7 @@ add (listing *list, const bson_t *doc)
       return false;
    }
    if (match == FG_MATCH_YES) {
-      fg_buf_append (&list->docs, bson_get_data (doc), doc->len);
+      fg_buf_append (&list->docs, bson_get_data (shown), shown->len);
    }
    return true;
 }
@@ -59,25 +60,32 @@ static const fgd_arg collections_args[] = {[C_FILTER] = {"filter", FGD_ARG_OBJEC
                                            [C_AUTHORIZED] = {"authorizedCollections", FGD_ARG_BOOL},
                                            [C_N] = {NULL, 0}};
 
+static void
+describe (bson_t *doc, const fgd_coll *coll)
+{
+   bson_t info;
+
+   bson_append_document (doc, "options", -1, coll->options);
+   bson_append_document_begin (doc, "info", -1, &info);
+   bson_append_bool (&info, "readOnly", -1, false);
+   bson_append_binary (&info, "uuid", -1, BSON_SUBTYPE_UUID, coll->uuid, 16);
+   bson_append_document_end (doc, &info);
+   bson_append_document (doc, "idIndex", -1, coll->indexes[0]->spec);
+}
+
 static bool
 add_collection (void *ctx, const fgd_coll *coll)
 {
    listing *list = ctx;
-   bson_t doc = BSON_INITIALIZER;
-   bson_t info;
+   bson_t name = BSON_INITIALIZER;
 
-   bson_append_utf8 (&doc, "name", -1, coll->name, -1);
-   bson_append_utf8 (&doc, "type", -1, "collection", -1);
-   if (!list->name_only) {
-      bson_append_document (&doc, "options", -1, coll->options);
-      bson_append_document_begin (&doc, "info", -1, &info);
-      bson_append_bool (&info, "readOnly", -1, false);
-      bson_append_binary (&info, "uuid", -1, BSON_SUBTYPE_UUID, coll->uuid, 16);
-      bson_append_document_end (&doc, &info);
-      bson_append_document (&doc, "idIndex", -1, coll->indexes[0]->spec);
-   }
-   bool more = add (list, &doc);
-   bson_destroy (&doc);
+   bson_append_utf8 (&name, "name", -1, coll->name, -1);
+   bson_append_utf8 (&name, "type", -1, "collection", -1);
+   bson_t *whole = bson_copy (&name);
+   describe (whole, coll);
+   bool more = add (list, whole, list->name_only ? &name : whole);
+   bson_destroy (whole);
+   bson_destroy (&name);
    return more;
 }
 
@@ -148,18 +156,18 @@ typedef struct databases {
 static void
 flush_database (databases *dbs)
 {
-   bson_t doc = BSON_INITIALIZER;
+   bson_t name = BSON_INITIALIZER;
 
    if (dbs->last) {
-      bson_append_utf8 (&doc, "name", -1, dbs->last, -1);
-      if (!dbs->list.name_only) {
-         bson_append_int64 (&doc, "sizeOnDisk", -1, dbs->size);
-         bson_append_bool (&doc, "empty", -1, false);
-      }
-      (void)!add (&dbs->list, &doc);
+      bson_append_utf8 (&name, "name", -1, dbs->last, -1);
+      bson_t *whole = bson_copy (&name);
+      bson_append_int64 (whole, "sizeOnDisk", -1, dbs->size);
+      bson_append_bool (whole, "empty", -1, false);
+      (void)!add (&dbs->list, whole, dbs->list.name_only ? &name : whole);
+      bson_destroy (whole);
       dbs->total += dbs->size;
    }
-   bson_destroy (&doc);
+   bson_destroy (&name);
 }
 
 static bool

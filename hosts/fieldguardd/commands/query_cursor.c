@@ -162,12 +162,24 @@ fgd_query_match_next (fgd_query *query, fgd_query_doc *doc, fg_error *err)
    }
 }
 
+/* What stages and sorters keep is at most what went into them, and they stop at their own limit. */
+static void
+count_held (fgd_query *query, size_t len)
+{
+   if (query->base.held < FGD_SORT_MEMORY) {
+      query->base.held += len;
+   }
+}
+
 static fgd_next
 source_next (void *ctx, const uint8_t **doc, size_t *len, fg_error *err)
 {
    fgd_query_doc found = {NULL, 0, SIZE_MAX, 0};
 
    fgd_next next = fgd_query_match_next (ctx, &found, err);
+   if (next == FGD_NEXT_DOCUMENT && !((fgd_query *)ctx)->base.id) {
+      count_held (ctx, found.len);
+   }
    *doc = found.data;
    *len = found.len;
    return next;
@@ -217,6 +229,7 @@ fgd_query_sort (fgd_query *query, fg_error *err)
       return false;
    }
    while ((next = fgd_query_match_next (query, &doc, err)) == FGD_NEXT_DOCUMENT) {
+      count_held (query, doc.len);
       if (!fgd_sorter_add (query->sorter, doc.data, doc.len, doc.positional, err)) {
          return false;
       }
@@ -437,6 +450,7 @@ fgd_list_reply (fgd_request *request, fgd_reply *reply, const char *db, const ch
    }
    query->is_list = true;
    query->list = *list;
+   query->base.held = list->len;
    *list = (fg_buf){0};
    fgd_query_reply (query, request, reply, batch_size, false);
 }

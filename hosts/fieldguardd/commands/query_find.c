@@ -62,11 +62,18 @@ set_projection (fgd_query *query, const fg_value *spec, const fg_value *let, fg_
    return query->projection != NULL;
 }
 
+/* hint: {$natural: -1} reads backwards, as a sort by it does. */
 static bool
-set_sort (fgd_query *query, const fg_value *spec, fg_error *err)
+set_sort (fgd_query *query, const fg_value *spec, const fg_value *hint, fg_error *err)
 {
    bson_t doc = fgd_value_document (spec);
 
+   if (bson_empty (&doc) && hint->type == 0x03) {
+      bson_t order = fgd_value_document (hint);
+      if (bson_has_field (&order, "$natural")) {
+         doc = order;
+      }
+   }
    if (bson_empty (&doc)) {
       return true;
    }
@@ -108,7 +115,7 @@ prepare (fgd_query *query, fgd_request *request, const char *name, const fg_valu
    }
    return fgd_arg_collation (&v[A_COLLATION], err) && set_numbers (query, v, batch_size, err) &&
           fgd_query_set_filter (query, &v[A_FILTER], err) && set_projection (query, &v[A_PROJECTION], &v[A_LET], err) &&
-          set_sort (query, &v[A_SORT], err) && fgd_check_hint (coll, &v[A_HINT], err);
+          set_sort (query, &v[A_SORT], &v[A_HINT], err) && fgd_check_hint (coll, &v[A_HINT], err);
 }
 
 void

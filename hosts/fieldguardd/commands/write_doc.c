@@ -4,6 +4,7 @@
 #include "hosts/fieldguardd/store/key.h"
 #include "hosts/fieldguardd/store/show.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define SAFE_CONTENT "__safeContent__"
@@ -82,55 +83,74 @@ fgd_new_object_id (uint8_t out[12])
    memcpy (out, oid.bytes, 12);
 }
 
-/* mongod's texts for what no _id may be, and for two of them. */
+/* What has to be done to a document before it can be stored. */
+typedef struct repair {
+   fg_value id; /* type 0: one has to be made */
+   bool id_first;
+   bool zero_times; /* Timestamp(0, 0) at the top stands for now */
+} repair;
+
 static bool
-check_id (const bson_t *doc, bool *first, fg_value *id, fg_error *err)
+is_zero_time (const char *name, const fg_value *value)
+{
+   return value->type == 0x11 && fg_read_u64le (value->data) == 0 && strcmp (name, "_id") != 0;
+}
+
+static bool
+look_over (const bson_t *doc, repair *out, fg_error *err)
 {
    bson_iter_t iter;
    size_t position = 0;
 
-   *id = (fg_value){0, NULL, 0};
-   *first = false;
+   memset (out, 0, sizeof *out);
    if (!bson_iter_init (&iter, doc)) {
       return fg_error_set (err, FG_ERROR_SERVER, 22, NULL, "malformed document");
    }
    for (; bson_iter_next (&iter); position++) {
-      if (strcmp (bson_iter_key (&iter), "_id") != 0) {
+      const char *name = bson_iter_key (&iter);
+      fg_value value = fgd_iter_value (&iter);
+      out->zero_times = out->zero_times || is_zero_time (name, &value);
+      if (strcmp (name, "_id") != 0) {
          continue;
       }
-      if (id->type) {
+      if (out->id.type) {
          return fg_error_set (err, FG_ERROR_SERVER, 2, NULL, "can't have multiple _id fields");
       }
-      *id = fgd_iter_value (&iter);
-      *first = position == 0;
-      if (id->type == 0x04 || id->type == 0x0B || id->type == 0x06) {
-         return fg_error_set (err, FG_ERROR_SERVER, id->type == 0x06 ? 2 : 53, NULL, "can't use a%s %s for _id",
-                              id->type == 0x04 || id->type == 0x06 ? "n" : "", fgd_arg_type_name (id->type));
-      }
+      out->id = value;
+      out->id_first = position == 0;
    }
    return true;
 }
 
-/* The document with its _id in front; NULL with *failed false when it is so already. */
+static bool
+append_now (bson_t *out, const char *name)
+{
+   static atomic_uint increment;
+
+   return bson_append_timestamp (out, name, -1, (uint32_t)(fgd_wall_ms () / 1000), ++increment);
+}
+
+/* The document with its _id in front and its times filled in; NULL: out of memory, or too large. */
 static bson_t *
-with_id_first (const bson_t *doc, const fg_value *id)
+repaired (const bson_t *doc, const repair *what)
 {
    bson_iter_t iter;
    bson_t *out = bson_sized_new (doc->len + 32);
    uint8_t oid[12];
-   bool ok = true;
+   fg_value id = what->id;
 
-   if (id->type) {
-      ok = fgd_append_value (out, "_id", id);
-   } else {
+   if (!id.type) {
       fgd_new_object_id (oid);
-      fg_value made = {0x07, oid, sizeof oid};
-      ok = fgd_append_value (out, "_id", &made);
+      id = (fg_value){0x07, oid, sizeof oid};
    }
-   ok = ok && bson_iter_init (&iter, doc);
+   bool ok = fgd_append_value (out, "_id", &id) && bson_iter_init (&iter, doc);
    while (ok && bson_iter_next (&iter)) {
-      if (strcmp (bson_iter_key (&iter), "_id") != 0) {
-         ok = bson_append_iter (out, bson_iter_key (&iter), -1, &iter);
+      const char *name = bson_iter_key (&iter);
+      fg_value value = fgd_iter_value (&iter);
+      if (is_zero_time (name, &value)) {
+         ok = append_now (out, name);
+      } else if (strcmp (name, "_id") != 0) {
+         ok = bson_append_iter (out, name, -1, &iter);
       }
    }
    if (!ok) {
@@ -324,8 +344,7 @@ bool
 fgd_write_insert (fgd_write *write, const uint8_t *doc, size_t len, fgd_failure *failure)
 {
    bson_t view;
-   bool first = false;
-   fg_value id;
+   repair what;
    bson_t *made = NULL;
 
    if (!bson_init_static (&view, doc, len)) {
@@ -335,11 +354,11 @@ fgd_write_insert (fgd_write *write, const uint8_t *doc, size_t len, fgd_failure 
       return fg_error_set (&failure->error, FG_ERROR_SERVER, 10334, NULL,
                            "object to insert too large. size in bytes: %zu, max size: %d", len, FGD_MAX_BSON_SIZE);
    }
-   if (!check_id (&view, &first, &id, &failure->error)) {
+   if (!look_over (&view, &what, &failure->error)) {
       return false;
    }
-   if (!first) {
-      made = with_id_first (&view, &id);
+   if (!what.id_first || what.zero_times) {
+      made = repaired (&view, &what);
       if (!made) {
          return fg_error_set (&failure->error, FG_ERROR_SERVER, 146, NULL, "out of memory");
       }

@@ -14,6 +14,7 @@ struct fgd_cursors {
    pthread_mutex_t mutex;
    fgd_cursor *buckets[BUCKETS];
    size_t n;
+   uint64_t held;
    int64_t timeout_ms;
    uint64_t timed_out;
 };
@@ -90,7 +91,7 @@ fgd_cursors_add (fgd_cursors *cursors, fgd_cursor *cursor, fg_error *err)
 {
    fgd_cursors_expire (cursors);
    pthread_mutex_lock (&cursors->mutex);
-   bool room = cursors->n < FGD_CURSORS_MAX;
+   bool room = cursors->n < FGD_CURSORS_MAX && cursor->held <= FGD_CURSORS_MEMORY - cursors->held;
    if (room) {
       do {
          cursor->id = new_id ();
@@ -102,10 +103,11 @@ fgd_cursors_add (fgd_cursors *cursors, fgd_cursor *cursor, fg_error *err)
       cursor->next = *bucket;
       *bucket = cursor;
       cursors->n++;
+      cursors->held += cursor->held;
    }
    pthread_mutex_unlock (&cursors->mutex);
-   return room || fg_error_set (err, FG_ERROR_SERVER, 146, NULL, "too many open cursors (%u); close some first",
-                                FGD_CURSORS_MAX);
+   return room || fg_error_set (err, FG_ERROR_SERVER, 146, NULL,
+                                "too many open cursors, or too much memory in them; close some first");
 }
 
 fgd_cursor *
@@ -130,6 +132,7 @@ static void
 remove_link (fgd_cursors *cursors, fgd_cursor **link)
 {
    if (*link) {
+      cursors->held -= (*link)->held;
       *link = (*link)->next;
       cursors->n--;
    }

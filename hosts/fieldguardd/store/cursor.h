@@ -13,6 +13,7 @@
 
 #define FGD_CURSOR_TIMEOUT_MS 600000
 #define FGD_CURSORS_MAX 10000u
+#define FGD_CURSORS_MEMORY (UINT64_C (1) << 30) /* of all open cursors together */
 
 typedef struct fgd_cursors fgd_cursors;
 
@@ -22,6 +23,7 @@ typedef struct fgd_cursor {
    char ns[256]; /* "db.collection": a getMore must name it */
    void (*free) (struct fgd_cursor *cursor);
    bool no_timeout;
+   uint64_t held; /* bytes of results that it keeps, as the owner counts them when it adds the cursor */
    /* the registry's */
    int64_t last_used_ms;
    bool pinned;
@@ -32,7 +34,7 @@ typedef struct fgd_cursor {
 fgd_cursors *fgd_cursors_new (fg_error *err) FG_WARN_UNUSED;
 void fgd_cursors_free (fgd_cursors *cursors); /* frees what is open; nothing is pinned. NULL is legal */
 
-/* Gives the cursor an id and keeps it. False (too many open cursors): it is still the caller's. */
+/* Gives the cursor an id and keeps it. False (146: too many open cursors, or too much memory in them): it is still the caller's. */
 bool fgd_cursors_add (fgd_cursors *cursors, fgd_cursor *cursor, fg_error *err) FG_WARN_UNUSED;
 /* NULL: not found (43 CursorNotFound) or in use by another getMore (12051). */
 fgd_cursor *fgd_cursors_pin (fgd_cursors *cursors, int64_t id, fg_error *err) FG_WARN_UNUSED;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -165,6 +166,8 @@ fgd_store_open (const fgd_store_options *options, fg_error *err)
       return NULL;
    }
    store->lock_fd = -1;
+   /* A file size limit then fails the write that meets it (EFBIG), and not the process. */
+   signal (SIGXFSZ, SIG_IGN);
    store->loader = options->loader;
    store->log = options->log;
    store->log_ctx = options->log_ctx;

@@ -66,6 +66,8 @@ log_file (void)
    return fd;
 }
 
+static void note (const char *format, ...) __attribute__ ((format (printf, 1, 2)));
+
 static void
 note (const char *format, ...)
 {
