@@ -2,6 +2,7 @@
 #include "client/client_internal.h"
 
 #include "client/keys/key_document.h"
+#include "client/public_equal.h"
 
 #include <stdlib.h>
 
@@ -85,7 +86,7 @@ static bool
 asked_for (const fetch *f, const fg_key_document *doc)
 {
    for (size_t i = 0; i < f->n_ids; i++) {
-      if (memcmp (f->ids + i * FG_KEY_ID_LEN, doc->id, FG_KEY_ID_LEN) == 0) {
+      if (fg_public_equal (f->ids + i * FG_KEY_ID_LEN, doc->id, FG_KEY_ID_LEN)) {
          return true;
       }
    }
@@ -114,7 +115,7 @@ is_duplicate (const fetch *f, const fg_key_document *doc)
    fg_key_document other;
 
    for (size_t i = 0; i < f->n_docs; i++) {
-      if (!fg_key_document_parse (f->docs[i], &other, NULL) || memcmp (other.id, doc->id, FG_KEY_ID_LEN) == 0 ||
+      if (!fg_key_document_parse (f->docs[i], &other, NULL) || fg_public_equal (other.id, doc->id, FG_KEY_ID_LEN) ||
           shares_a_name (&other, doc)) {
          return true;
       }
@@ -201,7 +202,7 @@ has_id (const fetch *f, const uint8_t id[FG_KEY_ID_LEN])
    fg_key_document doc;
 
    for (size_t i = 0; i < f->n_docs; i++) {
-      if (fg_key_document_parse (f->docs[i], &doc, NULL) && memcmp (doc.id, id, FG_KEY_ID_LEN) == 0) {
+      if (fg_key_document_parse (f->docs[i], &doc, NULL) && fg_public_equal (doc.id, id, FG_KEY_ID_LEN)) {
          return true;
       }
    }

@@ -2,6 +2,7 @@
 #include "client/client_internal.h"
 
 #include "client/value/value.h"
+#include "client/public_equal.h"
 
 #include <stdlib.h>
 
@@ -113,7 +114,7 @@ note_missing (void *ctx, const uint8_t id[FG_KEY_ID_LEN])
       return true;
    }
    for (size_t i = 0; i < d->n_missing; i++) {
-      if (memcmp (d->missing + i * FG_KEY_ID_LEN, id, FG_KEY_ID_LEN) == 0) {
+      if (fg_public_equal (d->missing + i * FG_KEY_ID_LEN, id, FG_KEY_ID_LEN)) {
          return true;
       }
    }
@@ -162,7 +163,7 @@ key_for_document (void *ctx, const uint8_t id[FG_KEY_ID_LEN], fg_error *err)
 {
    document_keys *d = ctx;
 
-   if (d->last && memcmp (d->last_id, id, FG_KEY_ID_LEN) == 0) {
+   if (d->last && fg_public_equal (d->last_id, id, FG_KEY_ID_LEN)) {
       return d->last;
    }
    d->last = fg_key_cache_by_id (d->client->cache, id);

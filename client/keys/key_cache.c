@@ -4,6 +4,7 @@
 #include "base/base.h"
 #include "client/keys/readers.h"
 #include "client/secret/secret.h"
+#include "client/public_equal.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -228,7 +229,7 @@ free_retired (fg_key_cache *cache, entry *retired)
 static bool
 conflicts (const entry *e, const uint8_t id[16], const char *const *names, size_t n_names)
 {
-   if (memcmp (e->id, id, 16) == 0) {
+   if (fg_public_equal (e->id, id, 16)) {
       return true;
    }
    for (size_t i = 0; i < e->n_names; i++) {
@@ -341,7 +342,7 @@ fg_key_cache_forget (fg_key_cache *cache, const uint8_t *id)
    cache->generation++;
    for (entry *e = cache->oldest; e;) {
       entry *next = e->newer;
-      if (!id || memcmp (e->id, id, 16) == 0) {
+      if (!id || fg_public_equal (e->id, id, 16)) {
          retire (cache, e, &retired);
       }
       e = next;
@@ -412,7 +413,7 @@ fg_key_cache_by_id (fg_key_cache *cache, const uint8_t id[16])
    link *l = atomic_load (&cache->ids.buckets[hash_id (cache, id) & cache->ids.mask]);
 
    for (; l; l = atomic_load (&l->next)) {
-      if (memcmp (l->owner->id, id, 16) == 0) {
+      if (fg_public_equal (l->owner->id, id, 16)) {
          return unless_expired (l->owner);
       }
    }

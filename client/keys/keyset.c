@@ -4,6 +4,7 @@
 #include "base/base.h"
 #include "client/keys/key_document.h"
 #include "client/keys/key_filter.h"
+#include "client/public_equal.h"
 
 #include <stdlib.h>
 
@@ -35,7 +36,7 @@ index_of (const fg_keyset *set, const uint8_t id[FG_KEY_ID_LEN])
 {
    size_t i = 0;
 
-   while (i < set->n && memcmp (id_of (set->docs[i]), id, FG_KEY_ID_LEN) != 0) {
+   while (i < set->n && !fg_public_equal (id_of (set->docs[i]), id, FG_KEY_ID_LEN)) {
       i++;
    }
    return i;
@@ -126,7 +127,7 @@ wanted (const bson_t *bson, const uint8_t *ids, size_t n_ids, const char *const 
    const uint8_t *id = id_of (bson);
 
    for (size_t i = 0; i < n_ids; i++) {
-      if (memcmp (id, ids + i * FG_KEY_ID_LEN, FG_KEY_ID_LEN) == 0) {
+      if (fg_public_equal (id, ids + i * FG_KEY_ID_LEN, FG_KEY_ID_LEN)) {
          return true;
       }
    }
@@ -188,7 +189,7 @@ fg_keyset_rewrap (fg_keyset *set, const uint8_t id[FG_KEY_ID_LEN], const uint8_t
       return false;
    }
    if (doc.update_ms != old_update_ms || doc.material_len != old_len ||
-       memcmp (doc.material, old_material, old_len) != 0) {
+       !fg_public_equal (doc.material, old_material, old_len)) {
       return true;
    }
    bson_t *bson = fg_key_document_rewrapped (set->docs[i], master_key, material, len, fg_now_ms (), err);

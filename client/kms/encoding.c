@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/kms/encoding.h"
+#include "client/public_equal.h"
 
 #include <string.h>
 
@@ -120,7 +121,7 @@ skip_word (const char *p, const char *end)
 
    for (size_t i = 0; i < 3; i++) {
       size_t n = strlen (words[i]);
-      if ((size_t)(end - p) >= n && memcmp (p, words[i], n) == 0) {
+      if ((size_t)(end - p) >= n && fg_public_equal (p, words[i], n)) {
          return p + n;
       }
    }
@@ -232,7 +233,7 @@ fg_json_member (const fg_json *object, const char *name, fg_json *out)
       if (!p) {
          return false;
       }
-      if (key.len == want && memcmp (key.text, name, want) == 0) {
+      if (key.len == want && fg_public_equal (key.text, name, want)) {
          return true;
       }
       p = skip_space (p, end);

@@ -3,6 +3,7 @@
 
 #include "client/kms/master_key.h"
 #include "client/kms/tls_options.h"
+#include "client/public_equal.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -33,7 +34,7 @@ type_of (const char *name)
       }
    }
    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-      if (strlen (types[i]->type) == len && memcmp (types[i]->type, name, len) == 0) {
+      if (strlen (types[i]->type) == len && fg_public_equal (types[i]->type, name, len)) {
          return types[i];
       }
    }

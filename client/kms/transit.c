@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/kms/call.h"
+#include "client/public_equal.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -141,7 +142,7 @@ vault_wrap (fg_kms_provider *provider, const bson_t *master_key, const uint8_t d
 static bool
 is_transit_text (const uint8_t *wrapped, size_t len)
 {
-   if (len < 9 || memcmp (wrapped, "vault:v", 7) != 0) {
+   if (len < 9 || !fg_public_equal (wrapped, "vault:v", 7)) {
       return false;
    }
    for (size_t i = 7; i < len; i++) {
