@@ -299,8 +299,8 @@ object_entry (parser *p, const char *path, const fgd_element *element)
    fgd_element first;
    fgd_walk_begin (&walk, element->value.data, element->value.len);
    if (!fgd_walk_next (&walk, &first)) {
-      return fgd_fail (p->err, 51270, "An empty sub-projection is not a valid value. Found empty object at path %s",
-                       path);
+      return fgd_fail (p->err, p->projector->mode == FGD_PROJECT_ADD ? 40180 : 51270,
+                       "An empty sub-projection is not a valid value. Found empty object at path %s", path);
    }
    if (first.name[0] != '$') {
       return entries (p, element->value.data, element->value.len, path);

@@ -53,13 +53,17 @@ read_part (fgd_sort *sort, const fgd_element *element, fg_error *err)
    if (!check_path (element->name, err)) {
       return false;
    }
+   for (size_t i = 0; i < sort->n; i++) {
+      if (strcmp (sort->parts[i].path, element->name) == 0) {
+         return fgd_fail (err, 7472500, "$sort key must not contain duplicate keys (duplicate: '%s')", element->name);
+      }
+   }
    part->path = fgd_arena_copy (&sort->arena, element->name, element->name_len);
    part->descending = direction < 0;
    sort->n++;
    return part->path ? true : fgd_no_memory (err);
 }
 
-/* A path named twice sorts by its first mention: the second never decides. */
 static bool
 compile (fgd_sort *sort, const uint8_t *spec, size_t len, fg_error *err)
 {

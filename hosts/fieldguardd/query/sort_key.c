@@ -114,6 +114,39 @@ look_up_positions (const keys *k, const level *l, const bool *in_array, const fg
    }
 }
 
+/* Whether every path at the array goes on from a position in it: then its elements make no difference, save that none may have a field of that name. */
+static bool
+all_positional (const keys *k, const bool *in_array, const positional *positions)
+{
+   for (size_t i = 0; i < k->sort->n; i++) {
+      if (in_array[i] && !positions[i].used) {
+         return false;
+      }
+   }
+   return true;
+}
+
+static bool
+ambiguous (const keys *k, const level *l, const bool *in_array, const fg_value *element)
+{
+   fgd_element field;
+   for (size_t i = 0; element->type == FGD_T_OBJECT && i < k->sort->n; i++) {
+      const char *rest = l->at[i].rest;
+      if (in_array[i] && fgd_find (element->data, element->len, rest, strcspn (rest, "."), &field)) {
+         return true;
+      }
+   }
+   return false;
+}
+
+static bool
+refuse_ambiguous (fg_error *err)
+{
+   return fgd_fail (
+      err, 16746,
+      "Ambiguous field name found in array (do not use numeric field names in embedded elements in an array)");
+}
+
 static bool
 array_keys (keys *k, const level *l, const bool *in_array, const fg_value *array, bool expand)
 {
@@ -122,14 +155,18 @@ array_keys (keys *k, const level *l, const bool *in_array, const fg_value *array
    fgd_element element;
    bool empty = true;
    look_up_positions (k, l, in_array, array, positions);
+   bool by_position = all_positional (k, in_array, positions);
    fgd_walk_begin (&walk, array->data, array->len);
    while (fgd_walk_next (&walk, &element)) {
       empty = false;
-      if (!element_keys (k, l, in_array, array, expand, &element.value, positions)) {
+      if (by_position && ambiguous (k, l, in_array, &element.value)) {
+         return refuse_ambiguous (k->err);
+      }
+      if (!by_position && !element_keys (k, l, in_array, array, expand, &element.value, positions)) {
          return false;
       }
    }
-   return empty ? element_keys (k, l, in_array, array, true, &UNDEFINED, positions) : true;
+   return empty || by_position ? element_keys (k, l, in_array, array, true, &UNDEFINED, positions) : true;
 }
 
 /* Moves path i on within object (NULL: nothing there). */
@@ -140,9 +177,7 @@ advance (keys *k, cursor *c, const fg_value *object, const positional *position,
    bool here = object && fgd_find (object->data, object->len, c->rest, strcspn (c->rest, "."), &element);
    *nested = false;
    if (here && position && position->used) {
-      return fgd_fail (
-         k->err, 16746,
-         "Ambiguous field name found in array (do not use numeric field names in embedded elements in an array)");
+      return refuse_ambiguous (k->err);
    }
    if (here) {
       c->value = follow (object->data, object->len, &c->rest);

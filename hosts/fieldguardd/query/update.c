@@ -9,6 +9,15 @@ static const char IMMUTABLE_ID[] = "Performing an update on the path '_id' would
 /* --- compiling ------------------------------------------------------------------------------------------------------- */
 
 static bool
+dollar_refused (const char *name, fg_error *err)
+{
+   return fgd_fail (err, FGD_DOLLAR_FIELD,
+                    "The dollar ($) prefixed field '%s' in '%s' is not allowed in the context of an update's "
+                    "replacement document. Consider using an aggregation pipeline with $replaceWith.",
+                    name, name);
+}
+
+static bool
 compile_replacement (fgd_update *update, const fg_value *u, fg_error *err)
 {
    fgd_walk walk;
@@ -16,10 +25,7 @@ compile_replacement (fgd_update *update, const fg_value *u, fg_error *err)
    fgd_walk_begin (&walk, u->data, u->len);
    while (fgd_walk_next (&walk, &element)) {
       if (element.name[0] == '$') {
-         return fgd_fail (err, FGD_DOLLAR_FIELD,
-                          "The dollar ($) prefixed field '%s' in '%s' is not allowed in the context of an update's "
-                          "replacement document. Consider using an aggregation pipeline with $replaceWith.",
-                          element.name, element.name);
+         return dollar_refused (element.name, err);
       }
    }
    update->replacement = u->data;
@@ -203,6 +209,9 @@ write_replacement (const fgd_update_context *context, const uint8_t *replacement
    while (fgd_walk_next (&walk, &element)) {
       if (has_new && element.start == new_id.start) {
          continue;
+      }
+      if (element.name[0] == '$') {
+         return dollar_refused (element.name, err);
       }
       if (stamp) {
          put_replacement_field (context, &element, out);

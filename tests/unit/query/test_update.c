@@ -223,6 +223,8 @@ pipelines (void)
    UPDATE ("{'_id':1,'a':2,'b':3}", "[{'$project':{'b':1}}]", "{'_id':1,'b':3}");
    NOTHING ("{'_id':1,'a':2}", "[{'$unset':'zz'}]");
    REFUSED ("{'_id':1}", "[{'$set':{'_id':2}}]", 66);
+   REFUSED ("{'_id':1}", "[{'$replaceWith':{'$literal':{'$x':1}}}]", 52);
+   REFUSED ("{'_id':1}", "[{'$set':{'a':{}}}]", 40180);
    REFUSED ("{'_id':1}", "[{'$match':{}}]", 72);
    REFUSED ("{'_id':1}", "[{'$out':'x'}]", 72);
    REFUSED ("{'_id':1}", "[{'$foo':{}}]", 40324);
