@@ -93,7 +93,7 @@ class Cluster:
                 node.start()
             if self.name:
                 config = {"_id": self.name, "settings": {"electionTimeoutMillis": 4000},
-                          "members": [{"_id": i, "host": f"127.0.0.1:{n.port}", "priority": 2 if i == 0 else 1} for i, n in enumerate(self.nodes)]}
+                          "members": [{"_id": i, "host": f"127.0.0.1:{n.port}"} for i, n in enumerate(self.nodes)]}
                 self.nodes[0].client().admin.command("replSetInitiate", config)
                 self.wait_for_primary()
                 self.wait_for_secondaries()

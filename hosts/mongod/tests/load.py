@@ -69,7 +69,7 @@ class Load:
                 refused = False
             except OperationFailure as e:
                 code = e.details["writeErrors"][0]["code"] if e.details and e.details.get("writeErrors") else e.code
-                if code in (112, 251, 244, 11000, 246):  # write conflicts and their kin are the client's to retry
+                if e.has_error_label("TransientTransactionError") or code in (112, 11000):  # conflicts are the client's to retry
                     self.add("retried")
                     continue
                 refused = True
