@@ -123,6 +123,9 @@ fg_explain_specified (bson_t *out, fg_explain *x, const char *name, const fg_val
 {
    bson_t specified;
 
+   if (x->truncate) {
+      return;
+   }
    bson_append_document_begin (out, "specifiedAs", -1, &specified);
    fg_explain_value (x, &specified, name, spec);
    bson_append_document_end (out, &specified);
@@ -145,12 +148,13 @@ explain_once (fg_explain *x, const fg_matcher *matcher, const fg_value *document
    return fault == FG_FAULT_NONE || fault == FG_FAULT_BLOB_TYPE || fg_fault_to_error (fault, err);
 }
 
-/* Too much to say: once more without the values, as mongod retries with truncated ones. */
+/* Too much to say: once more without values and specifiedAs, as mongod does. */
 static bool
 explain_without_values (fg_explain *x, const fg_matcher *matcher, const fg_value *document, size_t max_size,
                         bson_t *details, fg_error *err)
 {
    x->redact = true;
+   x->truncate = true;
    bson_reinit (details);
    if (!explain_once (x, matcher, document, max_size, details, err)) {
       return false;

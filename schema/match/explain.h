@@ -15,6 +15,7 @@ typedef struct fg_explain {
    fg_eval ev;
    const fg_shield *shields[2]; /* of the matcher, and of the collection's other one */
    bool redact;
+   bool truncate; /* leave specifiedAs out as well */
    size_t budget; /* bytes of values that may still be copied */
    bool overdrawn; /* some were left out for that */
 } fg_explain;

@@ -238,9 +238,11 @@ explain_forbidden_names (fg_explain *x, const fg_allowed *allowed, const fg_valu
    fg_list list;
    bson_t specified;
 
-   bson_append_document_begin (rule, "specifiedAs", -1, &specified);
-   BSON_APPEND_BOOL (&specified, "additionalProperties", false);
-   bson_append_document_end (rule, &specified);
+   if (!x->truncate) {
+      bson_append_document_begin (rule, "specifiedAs", -1, &specified);
+      BSON_APPEND_BOOL (&specified, "additionalProperties", false);
+      bson_append_document_end (rule, &specified);
+   }
    fg_list_begin (&list, rule, "additionalProperties");
    fg_cursor_open (&cursor, object);
    while (fg_cursor_next (&cursor, &element)) {

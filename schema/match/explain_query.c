@@ -63,6 +63,7 @@ typedef struct considered {
    uint32_t n; /* that exist */
    uint32_t types; /* of them */
    fg_list *list; /* second walk: where they go */
+   bool elements_only; /* of an array that the path ends at, not the array itself */
 } considered;
 
 static bool
@@ -70,8 +71,7 @@ take_considered (void *arg, const fg_value *value, size_t index)
 {
    considered *c = arg;
 
-   (void)index;
-   if (value->type == 0) {
+   if (value->type == 0 || (c->elements_only && value->type == BSON_ARRAY && index == SIZE_MAX)) {
       return false;
    }
    if (c->list && c->n < MAX_CONSIDERED) {
@@ -87,6 +87,7 @@ take_considered (void *arg, const fg_value *value, size_t index)
 static void
 consider (considered *c, const fg_node *leaf, const fg_value *document)
 {
+   c->elements_only = leaf->path && (leaf->kind == N_TYPE || leaf->kind == N_REGEX);
    if (leaf->path) {
       fg_path_any (&c->x->ev, leaf->path, leaf->leaf_arrays, document, take_considered, c);
    } else {
@@ -154,13 +155,14 @@ append_reason (fg_explain *x, const fg_node *node, const fg_node *leaf, const fg
       BSON_APPEND_UTF8 (out, "reason", !why ? "clause did not match" : inverted ? why->inverted : why->normal);
       return;
    }
-   if (c.n == 0 && node->kind != N_FALSE && node->kind != N_TRUE) {
+   bool constant = node->kind == N_FALSE || node->kind == N_TRUE;
+   if (c.n == 0 && !constant && !(leaf->path && fg_eval_path_exists (&x->ev, leaf->path, document))) {
       BSON_APPEND_UTF8 (out, "reason", "field was missing");
       return;
    }
    bool mistyped = !inverted && why->expects && (c.types & why->expects) == 0;
    BSON_APPEND_UTF8 (out, "reason", mistyped ? "type did not match" : inverted ? why->inverted : why->normal);
-   if (node->kind == N_FALSE || node->kind == N_TRUE) {
+   if (constant) {
       return;
    }
    append_considered_values (&c, leaf, document, out);
@@ -178,6 +180,9 @@ append_specified (fg_explain *x, const fg_node *node, const fg_path *path, bson_
 {
    bson_t specified, operator_document;
 
+   if (x->truncate) {
+      return;
+   }
    if (!path) {
       fg_explain_specified (out, x, node->op ? node->op : "", &node->spec);
       return;

@@ -54,6 +54,9 @@ append_keyword_specified (fg_explain *x, const fg_node *node, bson_t *out)
 {
    bson_t specified;
 
+   if (x->truncate) {
+      return;
+   }
    bson_append_document_begin (out, "specifiedAs", -1, &specified);
    fg_explain_value (x, &specified, node->op, &node->spec);
    if (node->modifier) {

@@ -219,7 +219,7 @@ fg_parse_int64 (fg_parser *parser, const fg_element *element, bool non_negative,
    } else {
       problem = integer_problem (fg_number_to_int64 (&element->value, out), fg_number_is_nan (&element->value));
       if (!problem && non_negative && *out < 0) {
-         problem = "Expected a positive number in: ";
+         problem = "Expected a non-negative number in: ";
       }
    }
    if (!problem) {
@@ -242,7 +242,7 @@ fg_parse_size (fg_parser *parser, const fg_path *path, const fg_element *element
       char reason[FG_ERROR_MESSAGE_MAX];
       size_t n = parser->err ? strlen (parser->err->message) : 0;
       memcpy (reason, parser->err ? parser->err->message : "", n + 1);
-      return fg_parse_error (parser, SERVER_FAILED_TO_PARSE, "Failed to parse $size. %.900s", reason);
+      return fg_parse_error (parser, SERVER_BAD_VALUE, "Failed to parse $size. %.900s", reason);
    }
    if (node->u.count < 0) {
       return fg_parse_error (parser, SERVER_BAD_VALUE, "Failed to parse $size. Expected a non-negative number in: %s",

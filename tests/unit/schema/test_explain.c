@@ -71,6 +71,13 @@ query_leaves (void)
       explains ("{\"a\": {\"$size\": 2}}", "{\"a\": 1}",
                 "{\"operatorName\": \"$size\", \"specifiedAs\": {\"a\": {\"$size\": 2}}, \"reason\": \"type did not "
                 "match\", \"consideredValue\": 1, \"consideredType\": \"int\", \"expectedType\": \"array\"}"));
+   CU_ASSERT_TRUE (
+      explains ("{\"a\": {\"#type\": \"int\"}}", "{\"a\": [\"x\", true]}",
+                "{\"operatorName\": \"$type\", \"specifiedAs\": {\"a\": {\"#type\": \"int\"}}, \"reason\": \"type did "
+                "not match\", \"consideredValues\": [\"x\", true], \"consideredTypes\": [\"string\", \"bool\"]}"));
+   CU_ASSERT_TRUE (explains ("{\"a\": {\"#type\": \"int\"}}", "{\"a\": []}",
+                             "{\"operatorName\": \"$type\", \"specifiedAs\": {\"a\": {\"#type\": \"int\"}}, "
+                             "\"reason\": \"type did not match\", \"consideredValues\": [], \"consideredTypes\": []}"));
 }
 
 static void
@@ -235,6 +242,7 @@ too_large (void)
                             &options, &details));
    CU_ASSERT_TRUE (bson_iter_init_find (&iter, &details, "truncated"));
    CU_ASSERT_FALSE (bson_has_field (&details, "consideredValue"));
+   CU_ASSERT_FALSE (bson_has_field (&details, "specifiedAs"));
    bson_reinit (&details);
    options.max_size = 10;
    CU_ASSERT_FALSE (explain ("{\"validator\": {\"a\": 1}}", "{\"a\": 2}", &options, &details));

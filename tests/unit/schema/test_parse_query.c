@@ -94,6 +94,11 @@ errors (void)
    CU_ASSERT_EQUAL (compile_code ("{\"a\": {\"$in\": [{\"$gt\": 1}]}}", "cannot nest $ under $in"), 2);
    CU_ASSERT_EQUAL (compile_code ("{\"a\": {\"$mod\": [0, 1]}}", "divisor cannot be 0"), 2);
    CU_ASSERT_EQUAL (compile_code ("{\"a\": {\"$mod\": [1]}}", "malformed mod, not enough elements"), 2);
+   CU_ASSERT_EQUAL (
+      compile_code ("{\"a\": {\"$size\": 1.5}}", "Failed to parse $size. Expected an integer: $size: 1.5"), 2);
+   CU_ASSERT_EQUAL (
+      compile_code ("{\"a\": {\"$size\": -1}}", "Failed to parse $size. Expected a non-negative number in: $size: -1"),
+      2);
    CU_ASSERT_EQUAL (compile_code ("{\"a\": {\"$not\": {}}}", "$not cannot be empty"), 2);
    CU_ASSERT_EQUAL (compile_code ("{\"a\": {\"$not\": 1}}", "$not needs a regex or a document"), 2);
    CU_ASSERT_EQUAL (compile_code ("{\"a\": {\"#options\": \"i\"}}", "$options needs a $regex"), 2);

@@ -81,7 +81,7 @@ scalars (void)
       {"{\"multipleOf\": \"1\"}", 14, NULL},
       {"{\"properties\": {\"a\": {\"multipleOf\": {\"$numberDouble\": \"NaN\"}}}}", 2, NULL},
       {"{\"properties\": {\"a\": {\"multipleOf\": {\"$numberDouble\": \"Infinity\"}}}}", 2, NULL},
-      {"{\"maxLength\": -1}", 9, "Expected a positive number in: maxLength: -1"},
+      {"{\"maxLength\": -1}", 9, "Expected a non-negative number in: maxLength: -1"},
       {"{\"minLength\": 1.5}", 9, "Expected an integer: minLength: 1.5"},
       {"{\"minLength\": \"3\"}", 9, "Expected a number in: minLength: \"3\""},
       {"{\"minLength\": 1e30}", 9, NULL},
