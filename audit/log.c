@@ -11,7 +11,6 @@
 
 /* Kept free beside what was asked for, so that a full disk does not leave the file without its closing record. */
 #define CLOSING_ROOM 1024u
-#define RESERVE_STEP 65536u
 
 /* --- the handle ------------------------------------------------------------------------------------------------------ */
 
@@ -251,21 +250,6 @@ within_limit (const fg_audit_log *log, uint64_t need, fg_error *err)
                         "the audit file has reached the limit on file size");
 }
 
-/* More than was asked for where there is room for more, so that not every commit costs a system call. */
-static bool
-allocate (fg_audit_log *log, uint64_t need)
-{
-   const uint64_t tries[] = {need + RESERVE_STEP, need};
-
-   for (size_t i = 0; i < 2; i++) {
-      if (fallocate (log->fd, FALLOC_FL_KEEP_SIZE, (off_t)log->size, (off_t)tries[i]) == 0) {
-         log->room = log->size + tries[i];
-         return true;
-      }
-   }
-   return false;
-}
-
 static bool
 reserve_locked (fg_audit_log *log, size_t n, fg_error *err)
 {
@@ -274,7 +258,11 @@ reserve_locked (fg_audit_log *log, size_t n, fg_error *err)
    if (!ready (log, err) || !within_limit (log, need, err)) {
       return false;
    }
-   if (log->size + need <= log->room || allocate (log, need)) {
+   if (log->size + need <= log->room) {
+      return true;
+   }
+   if (fallocate (log->fd, FALLOC_FL_KEEP_SIZE, (off_t)log->size, (off_t)need) == 0) {
+      log->room = log->size + need;
       return true;
    }
    if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINTR) {

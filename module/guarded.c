@@ -141,6 +141,22 @@ fg_guarded_rules (const fg_guarded *guarded)
    return guarded && guarded->strict ? fg_policy_rule_count (guarded->strict) : 0;
 }
 
+/* All are lost: what is compared with is the policy of an empty document, so that the message can name one. */
+static void
+name_lost_rule (const fg_guarded *old, char *path, size_t path_len)
+{
+   static const uint8_t empty[] = {5, 0, 0, 0, 0};
+   const uint8_t *document = empty;
+   size_t len = sizeof empty;
+   const sources from = {&document, &len, 1};
+
+   fg_policy *none = compile (&from, true, NULL);
+   if (none) {
+      (void)fg_policy_covers (none, old->strict, path, path_len);
+   }
+   fg_policy_free (none);
+}
+
 /* Rules that could not be read may have been anything: nothing covers them but an operator who allows it. */
 bool
 fg_guarded_covers (const fg_guarded *new_guarded, const fg_guarded *old, char *path, size_t path_len)
@@ -155,5 +171,6 @@ fg_guarded_covers (const fg_guarded *new_guarded, const fg_guarded *old, char *p
    if (new_guarded) {
       return fg_policy_covers (new_guarded->strict, old->strict, path, path_len);
    }
+   name_lost_rule (old, path, path_len);
    return false;
 }

@@ -54,7 +54,9 @@ refusal_names_the_path (void)
    CU_ASSERT_EQUAL (ddl (&w, FG_DDL_COLL_MOD, w.people, LOOSENED, NULL), 72);
    CU_ASSERT_PTR_NOT_NULL (strstr (w.refusal.message, "ssn"));
    CU_ASSERT_PTR_NOT_NULL (strstr (w.refusal.message, "ruleRemoval"));
-   CU_ASSERT_EQUAL (stat_of (&w, "fieldguard.ruleRemovalsRefused"), 1);
+   CU_ASSERT_EQUAL (ddl (&w, FG_DDL_COLL_MOD, w.people, "{}", NULL), 72);
+   CU_ASSERT_PTR_NOT_NULL (strstr (w.refusal.message, "ssn"));
+   CU_ASSERT_EQUAL (stat_of (&w, "fieldguard.ruleRemovalsRefused"), 2);
    end (&w);
 }
 
