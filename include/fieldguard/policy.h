@@ -34,7 +34,8 @@ typedef struct fg_policy_options {
    bool
       strict; /* false: only what an `encrypt` rule states in mongod's own reading (subtype, original type), without the shape checks; still
                           * never weakened by level, action or bypass. true (the default setting): everything above */
-   uint32_t max_depth; /* of schemas and documents; 0: FG_POLICY_DEFAULT_DEPTH. Deeper documents are FG_CHECK_ERROR */
+   uint32_t max_depth; /* of schemas, and so of the parts of a document that are looked into; 0 or more than it: FG_POLICY_DEFAULT_DEPTH. Parts that no rule
+                        * reaches are hopped over, however deep they are */
    uint32_t match_limit; /* PCRE2 match limit for patternProperties; 0: 100,000. Its excess is FG_CHECK_ERROR */
 } fg_policy_options;
 #define FG_POLICY_DEFAULT_DEPTH 250u
@@ -97,7 +98,7 @@ fg_check fg_policy_check (const fg_policy *policy, const uint8_t *doc, size_t le
 typedef struct fg_violation {
    size_t size;
    const char *
-      rule_path; /* the rule's path; names that the document supplied (patternProperties, additionalProperties) are `*`, array positions `[]` */
+      rule_path; /* the rule's path; names that the document supplied (patternProperties, additionalProperties) are `*`, array positions `[]`: "a.*.list[].x" */
    fg_reason reason;
    uint8_t bson_type; /* of the offending value; 0 when there is none */
    uint8_t first_byte; /* of a BinData 6 value, else 0 */

@@ -73,9 +73,13 @@ const fg_edge *
 fg_build_edges (const fg_rules *rules, uint32_t node, fg_edge_kind kind, uint32_t *n)
 {
    const fg_node *self = FG_VEC_AT (&rules->nodes, fg_node, node);
-   const fg_edge *edges = FG_VEC_AT (&rules->edges, fg_edge, self->n_edges ? self->first_edge : 0);
+   const fg_edge *edges = FG_VEC_AT (&rules->edges, fg_edge, self->first_edge);
    uint32_t low = 0, high = self->n_edges, end;
 
+   *n = 0;
+   if (self->n_edges == 0) {
+      return NULL;
+   }
    while (low < high) {
       uint32_t middle = low + (high - low) / 2;
       if (edges[middle].kind < (uint32_t)kind) {

@@ -3,8 +3,9 @@
 
 /* Sets of nodes and the states that stand for them. */
 
-#define MAX_STATES 4000000u
-#define MAX_WORDS 0x40000000u
+/* Patterns that overlap can make many more states than there are schema objects. */
+#define MAX_STATES 500000u
+#define MAX_WORDS (32u << 20)
 
 /* The live nodes of the chain join the set. */
 bool
@@ -108,7 +109,7 @@ fg_build_state_of (fg_build *build, fg_vec *set, uint32_t *state, fg_error *err)
       *state = build->index[place];
       return true;
    }
-   if (build->states.n >= MAX_STATES || build->sets.n > MAX_WORDS) {
+   if (build->states.n >= MAX_STATES || build->sets.n + build->words.n > MAX_WORDS) {
       return fg_error_set (err, FG_ERROR_LIMIT, FG_E_TOO_LARGE, NULL,
                            "the encryption rules overlap in too many ways to be compiled");
    }

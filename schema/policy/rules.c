@@ -3,6 +3,7 @@
 
 /* Numbers of nodes, edges, names are 32-bit; a validator is at most 16 MiB, but policies may be made of several documents. */
 #define RULES_LIMIT 0x7f000000u
+#define MAX_PATTERNS 10000u
 
 bool
 fg_rules_no_memory (fg_error *err)
@@ -136,6 +137,10 @@ fg_rules_add_pattern (fg_rules *rules, const char *source, size_t len, uint32_t 
          *pattern = (uint32_t)i;
          return true;
       }
+   }
+   if (rules->patterns.n >= MAX_PATTERNS) {
+      return fg_error_set (err, FG_ERROR_LIMIT, FG_E_TOO_LARGE, NULL, "the encryption rules have more than %u patterns",
+                           MAX_PATTERNS);
    }
    int code = 0;
    PCRE2_SIZE offset = 0;
