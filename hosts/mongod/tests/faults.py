@@ -73,29 +73,29 @@ def full_disk(binary, module, folder, failure):
         with Cluster(binary, module, settings) as cluster:
             client = cluster.client()
             db = client["fgfault"]
-            db.create_collection("t", validator=VALIDATOR)
+            db.create_collection("t", validator=VALIDATOR, validationLevel="off")
             db.create_collection("bare")
             client.admin.command({"setParameter": 1, "fieldguard.mode": "audit"})
-            with open(os.path.join(mount, "filler"), "wb") as filler:
-                try:
-                    while True:
-                        filler.write(b"x" * 4096)
-                        filler.flush()
-                except OSError:
-                    pass
+            filler = os.open(os.path.join(mount, "filler"), os.O_CREAT | os.O_WRONLY)
+            try:
+                while True:
+                    os.write(filler, b"x" * 4096)
+            except OSError:
+                os.close(filler)
             errors = 0
             for i in range(2000):
                 try:
                     db["t"].insert_one({"_id": i, "ssn": PLAIN})
-                except (OperationFailure, AutoReconnect):
-                    errors += 1
+                except (OperationFailure, AutoReconnect) as e:
+                    errors, last = errors + 1, e
                     if errors > 20:
                         break
             db["bare"].insert_one({"ssn": PLAIN})
             if failure == "closed":
                 assert errors > 0, "plaintext was accepted without a record"
+                print(f"# refused with: {last}")
             else:
-                assert errors == 0, f"{errors} writes failed with auditFailure open"
+                assert errors == 0, f"{errors} writes failed with auditFailure open, the last: {last}"
             os.unlink(os.path.join(mount, "filler"))
             if failure == "closed":
                 recovered = False
