@@ -20,6 +20,9 @@ typedef struct fg_verb {
 } fg_verb;
 
 int fg_cmd_audit (int argc, char **argv);
+int fg_cmd_decrypt (int argc, char **argv);
+int fg_cmd_encrypt (int argc, char **argv);
+int fg_cmd_keys (int argc, char **argv);
 
 /* "fieldguard: " and err's message on stderr; returns FG_EXIT_CANNOT. */
 int fg_cli_fail (const fg_error *err);

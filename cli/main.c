@@ -7,6 +7,9 @@
 
 static const fg_verb verbs[] = {
    {"audit", "verify audit files", fg_cmd_audit},
+   {"decrypt", "decrypt documents", fg_cmd_decrypt},
+   {"encrypt", "encrypt values", fg_cmd_encrypt},
+   {"keys", "make, list, change and rewrap data keys", fg_cmd_keys},
 };
 
 int

@@ -115,7 +115,8 @@ FG_EXPORT fg_client *fg_client_new (const fg_client_options *options, fg_error *
 /* No other thread may be inside. Wipes every key. NULL is legal. */
 FG_EXPORT void fg_client_free (fg_client *client);
 
-/* Makes OpenSSL cleanse every piece of memory that it frees. For programs, as their first act: false once OpenSSL has allocated anything. */
+/* Makes OpenSSL cleanse every piece of memory that it frees. False once OpenSSL has allocated anything, which libraries may do in their constructors: an executable that must have it
+ * calls this from its .preinit_array, as the `fieldguard` command does. */
 FG_EXPORT bool fg_openssl_cleanse_memory (fg_error *err) FG_WARN_UNUSED;
 
 /* --- values --------------------------------------------------------------------------------------------------------- */
