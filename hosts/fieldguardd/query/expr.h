@@ -39,6 +39,8 @@ bool fgd_scope_init (fgd_scope *scope, fgd_arena *arena, const uint8_t *let, siz
 
 /* spec's bytes must outlive the expression. NULL on error. */
 fgd_expr *fgd_expr_compile (fgd_scope *scope, const fg_value *spec, fg_error *err) FG_WARN_UNUSED;
+/* Whether spec is {$name: ...} and no expression has that name. */
+bool fgd_expr_is_unknown (const fg_value *spec, const char **name);
 /* An expression that is this value. */
 fgd_expr *fgd_expr_literal (fgd_scope *scope, const fg_value *value, fg_error *err) FG_WARN_UNUSED;
 bool fgd_expr_eval (fgd_eval *eval, const fgd_expr *expr, fg_value *out, fg_error *err) FG_WARN_UNUSED;

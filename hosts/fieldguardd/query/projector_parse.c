@@ -141,15 +141,14 @@ compute (parser *p, const char *path, const fgd_element *element)
       return false;
    }
    fg_error inner;
+   const char *name = NULL;
    field->kind = FGD_FIELD_COMPUTED;
    field->expr = fgd_expr_compile (p->scope, &element->value, &inner);
    if (field->expr) {
       return true;
    }
-   bool unknown = inner.domain == FG_ERROR_SERVER && inner.code == 168 && element->value.type == FGD_T_OBJECT &&
-                  p->projector->mode != FGD_PROJECT_ADD;
-   if (unknown) {
-      fgd_fail (&inner, 31325, "Unknown expression in the projection of %s", path);
+   if (p->projector->mode != FGD_PROJECT_ADD && fgd_expr_is_unknown (&element->value, &name)) {
+      fgd_fail (&inner, 31325, "Unknown expression %s", name);
    }
    if (p->err) {
       *p->err = inner;

@@ -157,12 +157,12 @@ parse_skip_or_limit (fgd_stages *stages, fgd_stage *stage, const fg_value *spec,
    (void)stages;
    stage->kind = limit ? FGD_STAGE_LIMIT : FGD_STAGE_SKIP;
    if (!fgd_is_number (spec)) {
-      return fgd_fail (err, limit ? 2107201 : 5107200, "invalid argument to %s stage: Expected a number in: %s: ###",
+      return fgd_fail (err, limit ? 5107201 : 5107200, "invalid argument to %s stage: Expected a number in: %s: ###",
                        stage->name, stage->name);
    }
    if (!fgd_to_int64 (spec, &n) || n < 0) {
-      return fgd_fail (err, limit ? 2107201 : 5107200,
-                       "invalid argument to %s stage: Expected a non-negative whole number in: %s: ###", stage->name,
+      return fgd_fail (err, limit ? 5107201 : 5107200,
+                       "invalid argument to %s stage: Expected a non-negative number in: %s: ###", stage->name,
                        stage->name);
    }
    if (limit && n == 0) {

@@ -81,7 +81,7 @@ refused (void)
    REFUSED (NUMBERS, "[7]", 14);
    REFUSED (NUMBERS, "[{'$match':1}]", 15959);
    REFUSED (NUMBERS, "[{'$limit':0}]", 15958);
-   REFUSED (NUMBERS, "[{'$limit':-1}]", 2107201);
+   REFUSED (NUMBERS, "[{'$limit':-1}]", 5107201);
    REFUSED (NUMBERS, "[{'$skip':'x'}]", 5107200);
    REFUSED (NUMBERS, "[{'$sort':{}}]", 15976);
    REFUSED (NUMBERS, "[{'$sort':1}]", 15973);
@@ -91,6 +91,10 @@ refused (void)
    REFUSED (NUMBERS, "[{'$project':{}}]", 51272);
    REFUSED (NUMBERS, "[{'$project':{'a':1,'b':0}}]", 31254);
    REFUSED (NUMBERS, "[{'$addFields':{'a':1,'a.b':2}}]", 40176);
+   REFUSED (NUMBERS, "[{'$project':{'a':{'$foo':1}}}]", 31325);
+   CU_ASSERT_STRING_EQUAL (last_message (), "Invalid $project :: caused by :: Unknown expression $foo");
+   REFUSED (NUMBERS, "[{'$project':{'a':{'$add':[1,{'$foo':1}]}}}]", 168);
+   REFUSED (NUMBERS, "[{'$set':{'a':{'$foo':1}}}]", 168);
    REFUSED (NUMBERS, "[{'$unset':1}]", 31002);
    REFUSED (NUMBERS, "[{'$group':{'s':{'$sum':1}}}]", 15955);
    REFUSED (NUMBERS, "[{'$group':{'_id':1,'s':1}}]", 40234);
