@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "module/fieldguard.h"
 
+#include <bson/bson.h>
 #include <stdlib.h>
 
 /* The documents that a policy is compiled from: the collection's own options first. */
@@ -141,20 +142,22 @@ fg_guarded_rules (const fg_guarded *guarded)
    return guarded && guarded->strict ? fg_policy_rule_count (guarded->strict) : 0;
 }
 
-/* All are lost: what is compared with is the policy of an empty document, so that the message can name one. */
+/* All are lost. To be told one of their paths they are compared with rules for a name that no collection has: without any rule there is nothing to walk. */
 static void
 name_lost_rule (const fg_guarded *old, char *path, size_t path_len)
 {
-   static const uint8_t empty[] = {5, 0, 0, 0, 0};
-   const uint8_t *document = empty;
-   size_t len = sizeof empty;
+   bson_t *other = BCON_NEW ("validator", "{", "$jsonSchema", "{", "properties", "{", "\x01", "{", "encrypt", "{", "}",
+                             "}", "}", "}", "}");
+   const uint8_t *document = bson_get_data (other);
+   size_t len = other->len;
    const sources from = {&document, &len, 1};
 
-   fg_policy *none = compile (&from, true, NULL);
-   if (none) {
-      (void)fg_policy_covers (none, old->strict, path, path_len);
+   fg_policy *policy = compile (&from, true, NULL);
+   if (policy) {
+      (void)fg_policy_covers (policy, old->strict, path, path_len);
    }
-   fg_policy_free (none);
+   fg_policy_free (policy);
+   bson_destroy (other);
 }
 
 /* Rules that could not be read may have been anything: nothing covers them but an operator who allows it. */
