@@ -11,4 +11,7 @@ bool fgd_check_validator_place (const char *db, const char *name, const bson_t *
 /* Whether the collection's validation options can be read, before anything is written. */
 bool fgd_check_validator (const bson_t *options, fg_error *err) FG_WARN_UNUSED;
 
+/* One entry of createIndexes' `indexes`, checked, as listIndexes will return it; *spec is NULL for the index on _id, and the caller's to destroy otherwise. */
+bool fgd_index_spec_read (const fg_value *entry, bson_t **spec, fg_error *err) FG_WARN_UNUSED;
+
 #endif /* FGD_DDL_H */

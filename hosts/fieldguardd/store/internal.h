@@ -95,13 +95,15 @@ fgd_catalog *fgd_catalog_with (const fgd_catalog *catalog, const fgd_coll *gone,
                                fgd_coll *added);
 const fgd_coll *fgd_catalog_find (const fgd_catalog *catalog, const char *db, const char *name);
 
+/* --- coll.c -------------------------------------------------------------------------------------------------------- */
+
 fgd_coll *fgd_coll_new (const char *db, const char *name, uint64_t id, const uint8_t uuid[16], const bson_t *options,
                         fg_error *err);
 /* A copy that may be changed before it is published. options NULL: the same. */
 fgd_coll *fgd_coll_copy (const fgd_coll *coll, const char *db, const char *name, const bson_t *options, fg_error *err);
 bool fgd_coll_add_index (fgd_coll *coll, uint64_t id, const bson_t *spec, fg_error *err);
 void fgd_coll_unref (fgd_coll *coll);
-bool fgd_catalog_load (fgd_store *store, fg_error *err);
+bool fgd_catalog_load (fgd_store *store, fg_error *err); /* load.c */
 bool fgd_catalog_put (fgd_txn *txn, const fgd_coll *coll, fg_error *err);
 bool fgd_catalog_del (fgd_txn *txn, const fgd_coll *coll, fg_error *err);
 
