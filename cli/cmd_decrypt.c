@@ -3,10 +3,8 @@
 #include "cli/client_options.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static const char help[] =
    "usage: fieldguard decrypt --key-vault VAULT --kms-providers FILE [--from json|bson] [--to json|bson] [FILE]\n"
@@ -61,22 +59,58 @@ decrypt_one (job *j, const bson_t *document)
    return ok || fg_error_set (&j->err, FG_ERROR_SYSTEM, FG_E_IO, NULL, "cannot write to stdout");
 }
 
-static bool
-decrypt_bson (job *j, int fd)
-{
-   bson_reader_t *reader = bson_reader_new_from_fd (fd, false);
-   const bson_t *document;
-   bool eof = false;
-   bool ok = true;
+#define DOCUMENT_MAX (64u * 1024u * 1024u)
 
-   while (ok && (document = bson_reader_read (reader, &eof))) {
-      ok = decrypt_one (j, document);
+static bool
+broken_bson (job *j)
+{
+   return fg_error_set (&j->err, FG_ERROR_BSON, FG_E_INVALID, NULL,
+                        "document %zu: malformed BSON, or it ends too early", j->number + 1);
+}
+
+/* Not libbson's reader: it takes an input that ends inside a document for one that ends before it. */
+static bool
+read_bson (job *j, FILE *in, uint8_t **data, size_t *len)
+{
+   uint8_t head[4];
+   size_t n = fread (head, 1, sizeof head, in);
+
+   *len = 0;
+   if (n == 0 && feof (in)) {
+      return true;
    }
-   bson_reader_destroy (reader);
-   if (ok && !eof) {
-      return fg_error_set (&j->err, FG_ERROR_BSON, FG_E_INVALID, NULL,
-                           "document %zu: malformed BSON, or it ends too early", j->number + 1);
+   uint32_t want = n == sizeof head ? fg_read_u32le (head) : 0;
+   if (want < 5 || want > DOCUMENT_MAX) {
+      return broken_bson (j);
    }
+   uint8_t *grown = realloc (*data, want);
+   if (!grown) {
+      return fg_error_set (&j->err, FG_ERROR_BSON, FG_E_NOMEM, NULL, "out of memory");
+   }
+   *data = grown;
+   memcpy (grown, head, sizeof head);
+   if (fread (grown + 4, 1, want - 4, in) != want - 4) {
+      return broken_bson (j);
+   }
+   *len = want;
+   return true;
+}
+
+static bool
+decrypt_bson (job *j, FILE *in)
+{
+   uint8_t *data = NULL;
+   size_t len = 0;
+   bool ok;
+
+   while ((ok = read_bson (j, in, &data, &len)) && len) {
+      bson_t document;
+      ok = bson_init_static (&document, data, len) ? decrypt_one (j, &document) : broken_bson (j);
+      if (!ok) {
+         break;
+      }
+   }
+   free (data);
    return ok;
 }
 
@@ -110,7 +144,7 @@ decrypt_file (job *j, const char *path, bool from_bson)
    if (!in) {
       return fg_error_set_errno (&j->err, errno, path, "cannot open %s", path);
    }
-   bool ok = from_bson ? decrypt_bson (j, fileno (in)) : decrypt_json (j, in);
+   bool ok = from_bson ? decrypt_bson (j, in) : decrypt_json (j, in);
    if (path) {
       fclose (in);
    }

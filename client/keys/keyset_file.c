@@ -18,20 +18,20 @@
 static bool
 parse_bson (const uint8_t *data, size_t len, fg_keyset *set, fg_error *err)
 {
-   bson_reader_t *reader = bson_reader_new_from_data (data, len);
-   const bson_t *doc;
-   bool eof = false;
-   bool ok = true;
-
-   while (ok && (doc = bson_reader_read (reader, &eof))) {
-      ok = fg_keyset_insert (set, doc, err);
+   while (len) {
+      size_t n = len >= 5 ? fg_read_u32le (data) : 0;
+      bson_t doc;
+      if (n < 5 || n > len || !bson_init_static (&doc, data, n)) {
+         return fg_error_set (err, FG_ERROR_KEY, FG_E_CORRUPT, NULL, "document %zu of the key vault is malformed BSON",
+                              set->n + 1);
+      }
+      if (!fg_keyset_insert (set, &doc, err)) {
+         return false;
+      }
+      data += n;
+      len -= n;
    }
-   bson_reader_destroy (reader);
-   if (ok && !eof) {
-      return fg_error_set (err, FG_ERROR_KEY, FG_E_CORRUPT, NULL, "document %zu of the key vault is malformed BSON",
-                           set->n + 1);
-   }
-   return ok;
+   return true;
 }
 
 static bool
