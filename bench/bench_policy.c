@@ -233,7 +233,7 @@ reference_policy (size_t more)
 {
    bson_t options = BSON_INITIALIZER, validator, schema, properties, insurance, inner;
    char name[48];
-   fg_error err;
+   fg_error err = {0};
 
    BSON_APPEND_DOCUMENT_BEGIN (&options, "validator", &validator);
    BSON_APPEND_DOCUMENT_BEGIN (&validator, "$jsonSchema", &schema);
@@ -295,7 +295,7 @@ wide_policy (void)
 {
    bson_t options = BSON_INITIALIZER, validator, schema, properties;
    char name[48];
-   fg_error err;
+   fg_error err = {0};
 
    BSON_APPEND_DOCUMENT_BEGIN (&options, "validator", &validator);
    BSON_APPEND_DOCUMENT_BEGIN (&validator, "$jsonSchema", &schema);

@@ -26,7 +26,7 @@ count_violation (void *ctx, const fg_violation *violation)
 static void
 check (const fg_policy *policy, const uint8_t *doc, size_t len, fg_phase phase)
 {
-   fg_error err;
+   fg_error err = {0};
    size_t bytes = 0;
    bson_t details = BSON_INITIALIZER;
    fg_check verdict = fg_policy_check (policy, doc, len, phase, &err);

@@ -34,7 +34,8 @@ typedef struct fg_policy_options {
    bool
       strict; /* false: only what an `encrypt` rule states in mongod's own reading (subtype, original type), without the shape checks; still
                           * never weakened by level, action or bypass. true (the default setting): everything above */
-   uint32_t max_depth; /* of schemas, and so of the parts of a document that are looked into; 0 or more than it: FG_POLICY_DEFAULT_DEPTH. Parts that no rule
+   uint32_t
+      max_depth; /* of schemas, and so of the parts of a document that are looked into; 0 or more than it: FG_POLICY_DEFAULT_DEPTH. Parts that no rule
                         * reaches are hopped over, however deep they are */
    uint32_t match_limit; /* PCRE2 match limit for patternProperties; 0: 100,000. Its excess is FG_CHECK_ERROR */
 } fg_policy_options;

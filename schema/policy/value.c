@@ -325,6 +325,9 @@ fg_policy_judge_formula (const fg_policy *policy, const uint32_t *formula, uint8
    const uint32_t *end = formula + 1 + formula[0];
    size_t top = 0;
 
+   stack[0].reason = FG_REASON_CANNOT_DECIDE; /* no formula is empty */
+   stack[0].kind = FG_POLICY_CSFLE;
+
    for (const uint32_t *op = formula + 1; op < end; op++) {
       if (*op != FG_FORMULA_AND && *op != FG_FORMULA_OR) {
          const fg_policy_rule *rule = policy->rules + *op;

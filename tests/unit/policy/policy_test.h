@@ -122,7 +122,7 @@ compile_with (const char *text, const fg_policy_options *options, fg_error *err)
 static inline fg_policy *
 compile (const char *text)
 {
-   fg_error err;
+   fg_error err = {0};
    fg_policy *policy = compile_with (text, NULL, &err);
 
    if (!policy) {
@@ -144,7 +144,7 @@ static inline fg_reason
 reason_of_bytes (const fg_policy *policy, const uint8_t *bytes, size_t len, fg_phase phase)
 {
    fg_reason reason = FG_REASON_NONE;
-   fg_error err;
+   fg_error err = {0};
    fg_check verdict = fg_policy_check (policy, bytes, len, phase, &err);
    size_t n = fg_policy_visit_violations (policy, bytes, len, phase, note_reason, &reason);
 

@@ -10,7 +10,7 @@ at (const char *options, const char *path, const char *value)
    fg_policy *policy = compile (options);
    bson_t *doc = doc_of (value);
    fg_reason reason = FG_REASON_NONE;
-   fg_error err;
+   fg_error err = {0};
    const uint8_t *bytes = bson_get_data (doc);
 
    fg_check verdict =

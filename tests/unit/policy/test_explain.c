@@ -8,7 +8,7 @@ assert_details (const char *options, const char *text, const char *expected)
 {
    fg_policy *policy = compile (options);
    bson_t *doc = doc_of (text), *wanted = doc_of (expected), details = BSON_INITIALIZER;
-   fg_error err;
+   fg_error err = {0};
 
    CU_ASSERT_TRUE (fg_policy_explain (policy, bson_get_data (doc), doc->len, FG_PHASE_STORED, &details, &err));
    if (!bson_equal (&details, wanted)) {

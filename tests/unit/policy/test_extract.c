@@ -220,7 +220,7 @@ hostile_options (void)
    for (size_t cut = 0; cut <= len; cut++) {
       uint8_t *copy = malloc (len);
       const uint8_t *bytes = copy;
-      fg_error err;
+      fg_error err = {0};
       memcpy (copy, bson_get_data (doc), len);
       if (cut < len) {
          copy[cut] = (uint8_t)~copy[cut];

@@ -213,7 +213,7 @@ static fg_policy *
 full_rule (const crypto *self, const char *alias, const char *algorithm)
 {
    bson_t options = BSON_INITIALIZER, validator, schema, properties, property, rule, keys;
-   fg_error err;
+   fg_error err = {0};
 
    BSON_APPEND_DOCUMENT_BEGIN (&options, "validator", &validator);
    BSON_APPEND_DOCUMENT_BEGIN (&validator, "$jsonSchema", &schema);

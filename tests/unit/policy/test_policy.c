@@ -72,7 +72,7 @@ a_check_allocates_nothing (void)
 #if INTERPOSE
    fg_policy *policy = compile (RULES);
    bson_t *doc = doc_of (DOC), *bad = doc_of ("{'enc_1':'plain'}");
-   fg_error err;
+   fg_error err = {0};
 
    long before = allocations;
    CU_ASSERT_EQUAL (fg_policy_check (policy, bson_get_data (doc), doc->len, FG_PHASE_STORED, &err), FG_CHECK_OK);
@@ -188,7 +188,7 @@ static void
 older_option_structs_are_read (void)
 {
    fg_policy_options options = FG_POLICY_OPTIONS_INIT;
-   fg_error err;
+   fg_error err = {0};
 
    options.size = offsetof (fg_policy_options, max_depth);
    options.max_depth = 1; /* beyond the size: not read */

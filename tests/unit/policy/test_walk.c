@@ -14,7 +14,7 @@ static fg_check
 check_copy (const fg_policy *policy, const uint8_t *bytes, size_t len)
 {
    uint8_t *copy = malloc (len ? len : 1);
-   fg_error err;
+   fg_error err = {0};
 
    memcpy (copy, bytes, len);
    fg_check verdict = fg_policy_check (policy, copy, len, FG_PHASE_STORED, &err);
@@ -152,7 +152,7 @@ nested_policy (uint32_t levels, fg_error *err)
 static void
 two_hundred_levels (void)
 {
-   fg_error err;
+   fg_error err = {0};
    fg_policy *policy = nested_policy (200, &err);
    bson_t *doc = nested (200, false), *shallow = nested (199, false);
 
@@ -168,7 +168,7 @@ two_hundred_levels (void)
 static void
 too_many_levels_do_not_compile (void)
 {
-   fg_error err;
+   fg_error err = {0};
 
    CU_ASSERT_PTR_NULL (nested_policy (300, &err));
    CU_ASSERT_EQUAL (err.domain, FG_ERROR_LIMIT);
@@ -241,7 +241,7 @@ many_patterns (void)
 {
    bson_t options = BSON_INITIALIZER, validator, schema, patterns_doc, rule;
    char name[32];
-   fg_error err;
+   fg_error err = {0};
 
    BSON_APPEND_DOCUMENT_BEGIN (&options, "validator", &validator);
    BSON_APPEND_DOCUMENT_BEGIN (&validator, "$jsonSchema", &schema);
@@ -273,7 +273,7 @@ static void
 a_match_limit_is_an_error (void)
 {
    fg_policy_options options = FG_POLICY_OPTIONS_INIT;
-   fg_error err;
+   fg_error err = {0};
 
    options.match_limit = 100;
    fg_policy *policy = compile_with (SCHEMA ("{'patternProperties':{'(a+)+$':{'encrypt':{}}}}"), &options, &err);
