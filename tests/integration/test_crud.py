@@ -56,6 +56,7 @@ def case_insert_batches():
         expect_equal(code(client.run({"insert": "c"})), 40414, "no documents")
         expect_equal(code(client.run({"insert": "c", "documents": [{}], "ordered": "yes"})), 14, "wrong type")
         expect_equal(code(client.run({"insert": "", "documents": [{}]})), 73, "empty name")
+        expect_equal(code(client.run({"insert": "c", "documents": [{}], "encryptionInformation": {"schema": {}}})), 6371602, "Queryable Encryption")
         expect_equal(code(client.run({"insert": "system.x", "documents": [{}]})), 73, "system collection")
         ok(client.run({"insert": "e", "documents": [{"a": 1, "_id": 5}, {"b": 1}]}))
         found = client.find_all("e")

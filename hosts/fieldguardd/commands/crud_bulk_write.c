@@ -146,11 +146,12 @@ open_namespace (const bulk *b, int64_t index, char db[64], fgd_write *write, fg_
    const char *name = NULL;
 
    if (!bson_init_static (&doc, view->data, view->len) || !fgd_args_read (&doc, "nsInfo", false, ns_args, v, err) ||
+       !fgd_refuse_encryption_information (&v[N_ENCRYPTION], err) ||
        !fgd_namespace_split (fgd_value_string (&v[N_NS]), db, 64, &name, err) ||
        !fgd_write_open (write, b->request, db, name, err)) {
       return false;
    }
-   write->flags = b->flags | (fgd_value_present (&v[N_ENCRYPTION]) ? FG_WRITE_ENCRYPTION_INFO : 0u);
+   write->flags = b->flags;
    write->let = b->let;
    return true;
 }
@@ -279,8 +280,7 @@ fgd_run_bulk_write (fgd_request *request, fgd_reply *reply)
        fgd_doc_list_read (request, "nsInfo", &v[A_NS_INFO], &b.namespaces, &reply->error) &&
        fgd_check_batch_size (b.ops.n, &reply->error) && check_namespaces (&b, &reply->error) &&
        check_operations (&b, &reply->error)) {
-      const fg_value absent = {0, NULL, 0};
-      b.flags = fgd_write_flags (&v[A_BYPASS], &absent);
+      b.flags = fgd_write_flags (&v[A_BYPASS]);
       b.let = fgd_value_document (&v[A_LET]);
       b.ordered = !v[A_ORDERED].type || fgd_value_bool (&v[A_ORDERED]);
       b.errors_only = fgd_value_bool (&v[A_ERRORS_ONLY]);

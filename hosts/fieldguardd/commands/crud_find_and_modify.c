@@ -149,10 +149,11 @@ fgd_run_find_and_modify (fgd_request *request, fgd_reply *reply)
 
    if (!fgd_arg_collection (request, &name, &reply->error) ||
        !fgd_args_read (&request->body, "findAndModify", true, args, v, &reply->error) ||
-       !check_combination (v, &reply->error) || !fgd_write_open (&write, request, request->db, name, &reply->error)) {
+       !fgd_refuse_encryption_information (&v[A_ENCRYPTION], &reply->error) || !check_combination (v, &reply->error) ||
+       !fgd_write_open (&write, request, request->db, name, &reply->error)) {
       return;
    }
-   write.flags = fgd_write_flags (&v[A_BYPASS], &v[A_ENCRYPTION]);
+   write.flags = fgd_write_flags (&v[A_BYPASS]);
    write.let = fgd_value_document (&v[A_LET]);
    bson_t fields = fgd_value_document (&v[A_FIELDS]);
    fgd_projection *projection = NULL;

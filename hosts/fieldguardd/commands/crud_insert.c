@@ -55,10 +55,11 @@ fgd_run_insert (fgd_request *request, fgd_reply *reply)
 
    if (fgd_arg_collection (request, &name, &reply->error) &&
        fgd_args_read (&request->body, "insert", true, args, v, &reply->error) &&
+       fgd_refuse_encryption_information (&v[A_ENCRYPTION], &reply->error) &&
        fgd_doc_list_read (request, "documents", &v[A_DOCUMENTS], &list, &reply->error) &&
        fgd_check_batch_size (list.n, &reply->error) &&
        fgd_write_open (&write, request, request->db, name, &reply->error)) {
-      write.flags = fgd_write_flags (&v[A_BYPASS], &v[A_ENCRYPTION]);
+      write.flags = fgd_write_flags (&v[A_BYPASS]);
       if (fgd_write_create_collection (&write, &reply->error)) {
          insert_all (&write, &list, !v[A_ORDERED].type || fgd_value_bool (&v[A_ORDERED]), reply);
       }

@@ -196,7 +196,7 @@ run_batch (fgd_request *request, fgd_reply *reply, const char *name, const fg_va
    if (fgd_doc_list_read (request, deletes ? "deletes" : "updates", &v[A_LIST], &list, &reply->error) &&
        fgd_check_batch_size (list.n, &reply->error) &&
        fgd_write_open (&b.write, request, request->db, name, &reply->error)) {
-      b.write.flags = fgd_write_flags (&v[A_BYPASS], &v[A_ENCRYPTION]);
+      b.write.flags = fgd_write_flags (&v[A_BYPASS]);
       b.write.let = fgd_value_document (&v[A_LET]);
       run_entries (&b, &list, reply);
       append_number (&reply->body, "n", b.n);
@@ -219,7 +219,8 @@ fgd_run_update (fgd_request *request, fgd_reply *reply)
    const char *name = NULL;
 
    if (fgd_arg_collection (request, &name, &reply->error) &&
-       fgd_args_read (&request->body, "update", true, update_args, v, &reply->error)) {
+       fgd_args_read (&request->body, "update", true, update_args, v, &reply->error) &&
+       fgd_refuse_encryption_information (&v[A_ENCRYPTION], &reply->error)) {
       run_batch (request, reply, name, v, false);
    }
 }
@@ -231,7 +232,8 @@ fgd_run_delete (fgd_request *request, fgd_reply *reply)
    const char *name = NULL;
 
    if (fgd_arg_collection (request, &name, &reply->error) &&
-       fgd_args_read (&request->body, "delete", true, delete_args, v, &reply->error)) {
+       fgd_args_read (&request->body, "delete", true, delete_args, v, &reply->error) &&
+       fgd_refuse_encryption_information (&v[A_ENCRYPTION], &reply->error)) {
       run_batch (request, reply, name, v, true);
    }
 }

@@ -23,10 +23,17 @@ fgd_failure_destroy (fgd_failure *failure)
 }
 
 uint32_t
-fgd_write_flags (const fg_value *bypass, const fg_value *encryption_information)
+fgd_write_flags (const fg_value *bypass)
 {
-   return (fgd_value_bool (bypass) ? FG_WRITE_BYPASS : 0u) |
-          (fgd_value_present (encryption_information) ? FG_WRITE_ENCRYPTION_INFO : 0u);
+   return fgd_value_bool (bypass) ? FG_WRITE_BYPASS : 0u;
+}
+
+bool
+fgd_refuse_encryption_information (const fg_value *encryption_information, fg_error *err)
+{
+   return !fgd_value_present (encryption_information) ||
+          fg_error_set (err, FG_ERROR_SERVER, 6371602, NULL,
+                        "Encrypted index operations are only supported on replica sets");
 }
 
 /* --- the collection ------------------------------------------------------------------------------------------------- */

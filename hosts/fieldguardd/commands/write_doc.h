@@ -33,8 +33,10 @@ void fgd_failure_destroy (fgd_failure *failure);
 bool fgd_write_open (fgd_write *write, fgd_request *request, const char *db, const char *name,
                      fg_error *err) FG_WARN_UNUSED;
 bool fgd_write_create_collection (fgd_write *write, fg_error *err) FG_WARN_UNUSED;
-/* bypassDocumentValidation and encryptionInformation, as arguments have them. */
-uint32_t fgd_write_flags (const fg_value *bypass, const fg_value *encryption_information);
+/* The flags for bypassDocumentValidation as the argument has it. */
+uint32_t fgd_write_flags (const fg_value *bypass);
+/* A command with encryptionInformation asks the server to rewrite Queryable Encryption's payloads, which mongod does on replica sets only: its error. */
+bool fgd_refuse_encryption_information (const fg_value *encryption_information, fg_error *err) FG_WARN_UNUSED;
 
 /* Inserts doc (_id added and moved to the front as needed). */
 bool fgd_write_insert (fgd_write *write, const uint8_t *doc, size_t len, fgd_failure *failure) FG_WARN_UNUSED;

@@ -483,6 +483,15 @@ test_full_map (void)
    CU_ASSERT (count_with (&f, NULL, NULL) == (size_t)stored);
    fgd_store_get_stats (f.store, &stats);
    CU_ASSERT (stats.failed_batches >= 1);
+   /* A DDL that finds no room leaves the catalog as it was. */
+   bool made = true;
+   for (int i = 0; made && i < 200; i++) {
+      char name[16];
+      snprintf (name, sizeof name, "more%d", i);
+      made = run_step (&f, create_step, name, &err);
+   }
+   CU_ASSERT (!made && err.code == 14031);
+   CU_ASSERT (count_with (&f, NULL, NULL) == (size_t)stored);
    CU_ASSERT (run_step (&f, delete_first_step, NULL, &err));
    CU_ASSERT (run_step (&f, delete_first_step, NULL, &err));
    CU_ASSERT (insert_json (&f, "{\"_id\":\"after\"}", &err));
