@@ -11,6 +11,7 @@ typedef enum fg_fault {
    FG_FAULT_MALFORMED, /* not BSON */
    FG_FAULT_TOO_DEEP,
    FG_FAULT_REGEX_LIMIT,
+   FG_FAULT_PATH_LIMIT, /* a path with positions branched too often */
    FG_FAULT_NOMEM,
    FG_FAULT_BLOB_TYPE /* the first byte of an encrypted value is none that any server version knows: mongod throws */
 } fg_fault;

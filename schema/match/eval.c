@@ -3,12 +3,16 @@
 
 #include <string.h>
 
+/* More than the arrays that fit a document of 16 MiB need; a crafted one would take exponential time. */
+#define MAX_PATH_BRANCHES 2000000u
+
 void
 fg_eval_begin (fg_eval *ev, const fg_matcher *matcher)
 {
    memset (ev, 0, sizeof *ev);
    ev->matcher = matcher;
    ev->depth_left = matcher->max_depth;
+   ev->branches_left = MAX_PATH_BRANCHES;
    ev->position = SIZE_MAX;
 }
 
@@ -254,6 +258,8 @@ fg_fault_to_error (fg_fault fault, fg_error *err)
    case FG_FAULT_REGEX_LIMIT:
       return fg_error_set (err, FG_ERROR_LIMIT, FG_E_TOO_LARGE, NULL,
                            "matching a regular expression exceeded its limit");
+   case FG_FAULT_PATH_LIMIT:
+      return fg_error_set (err, FG_ERROR_LIMIT, FG_E_TOO_LARGE, NULL, "searching a path took too many steps");
    case FG_FAULT_BLOB_TYPE:
       return fg_error_set (err, FG_ERROR_SERVER, 2, NULL, "the first byte of an encrypted value is of no known kind");
    case FG_FAULT_NOMEM:

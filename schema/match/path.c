@@ -71,11 +71,19 @@ walk_array_element (walk *w, const fg_element *element, uint32_t part)
 {
    const fg_name *next = &w->path->parts[part];
 
+   bool here = element->name_len == next->len && memcmp (element->name, next->text, next->len) == 0;
+
    if (element->value.type == BSON_OBJECT && walk_document (w, &element->value, part)) {
       return true;
    }
-   return element->name_len == next->len && memcmp (element->name, next->text, next->len) == 0 &&
-          by_position (w, &element->value, part + 1);
+   if (!here || w->ev->fault) {
+      return false;
+   }
+   if (w->ev->branches_left-- == 0) {
+      w->ev->branches_left = 0;
+      return fg_eval_set_fault (w->ev, FG_FAULT_PATH_LIMIT);
+   }
+   return by_position (w, &element->value, part + 1);
 }
 
 /* part is within the path: the array is not its end. */

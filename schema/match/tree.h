@@ -237,6 +237,7 @@ typedef struct fg_eval {
    const fg_matcher *matcher;
    pcre2_match_data *match_data; /* made when the first regex is met */
    uint32_t depth_left; /* of documents */
+   uint32_t branches_left; /* of paths that go on both by name and by position */
    fg_fault fault;
    bool record; /* whether `position` is wanted and may be set here */
    size_t position;

@@ -169,6 +169,38 @@ deep_documents (void)
    fg_matcher_free (fits);
 }
 
+/* {"a": [{"0": [{"0": ...}]}]}: every element is reached by name and by position. */
+static void
+paths_that_explode (void)
+{
+   char path[256] = "a";
+   uint8_t bytes[4096];
+   size_t len = 5;
+   fg_error err = {0};
+
+   memcpy (bytes, "\x05\0\0\0\0", 5);
+   for (int i = 0; i < 160; i++) {
+      memmove (bytes + 7, bytes, len);
+      bytes[4] = i % 2 ? 0x04 : 0x03; /* the inner one's type: documents in arrays in documents */
+      bytes[5] = i == 159 ? 'a' : '0';
+      bytes[6] = 0;
+      len += 8;
+      bytes[len - 1] = 0;
+      uint32_t total = (uint32_t)len;
+      memcpy (bytes, &total, 4);
+   }
+   for (int i = 0; i < 100; i++) {
+      memcpy (path + 1 + 2 * i, ".0", 3);
+   }
+   bson_t *predicate = bson_new ();
+   BSON_APPEND_UTF8 (predicate, path, "never");
+   fg_matcher *matcher = fg_matcher_compile (bson_get_data (predicate), predicate->len, NULL, &err);
+   CU_ASSERT_EQUAL (fg_matcher_check (matcher, bytes, len, &err), FG_MATCH_ERROR);
+   CU_ASSERT_EQUAL (err.domain, FG_ERROR_LIMIT);
+   fg_matcher_free (matcher);
+   bson_destroy (predicate);
+}
+
 static void
 patterns_that_explode (void)
 {
@@ -219,6 +251,7 @@ const fg_test fg_tests[] = {{"every_truncation", every_truncation},
                             {"every_byte_changed", every_byte_changed},
                             {"deep_documents", deep_documents},
                             {"patterns_that_explode", patterns_that_explode},
+                            {"paths_that_explode", paths_that_explode},
                             {"subject_that_is_not_utf8", subject_that_is_not_utf8},
                             {"malformed_predicates", malformed_predicates},
                             {NULL, NULL}};
