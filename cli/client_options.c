@@ -23,6 +23,7 @@ enum {
    OPT_ALGORITHM,
    OPT_FROM,
    OPT_TO,
+   OPT_TIMEOUT,
    OPT_JSON,
    OPT_HELP
 };
@@ -37,6 +38,7 @@ static const struct option long_options[] = {{"key-vault", required_argument, NU
                                              {"algorithm", required_argument, NULL, OPT_ALGORITHM},
                                              {"from", required_argument, NULL, OPT_FROM},
                                              {"to", required_argument, NULL, OPT_TO},
+                                             {"kms-timeout", required_argument, NULL, OPT_TIMEOUT},
                                              {"json", no_argument, NULL, OPT_JSON},
                                              {"help", no_argument, NULL, OPT_HELP},
                                              {NULL, 0, NULL, 0}};
@@ -61,6 +63,17 @@ group_of (int option)
    default:
       return 0;
    }
+}
+
+/* 1 ms to ten minutes. */
+static bool
+parse_timeout (const char *text, int64_t *out)
+{
+   char *end = NULL;
+   long v = strtol (text, &end, 10);
+
+   *out = v;
+   return end != text && !*end && v > 0 && v <= 600000;
 }
 
 static bool
@@ -100,6 +113,8 @@ set_option (fg_cli_client *c, int option)
    case OPT_TO:
       c->to = optarg;
       break;
+   case OPT_TIMEOUT:
+      return parse_timeout (optarg, &c->kms_timeout_ms);
    case OPT_JSON:
       c->json = true;
       break;
@@ -299,6 +314,7 @@ open_client (fg_cli_client *c, const bson_t *file, fg_error *err)
    uint32_t len;
 
    options.key_vault = c->vault;
+   options.kms_timeout_ms = c->kms_timeout_ms;
    if (file) {
       bson_copy_to_excluding_noinit (file, &providers, "tlsOptions", NULL);
       options.kms_providers = &providers;

@@ -25,6 +25,7 @@ typedef struct fg_cli_client {
    const char *algorithm;
    const char *from;
    const char *to;
+   int64_t kms_timeout_ms; /* 0: the library's own */
    bool json;
 
    fg_key_vault *vault;
@@ -37,7 +38,7 @@ typedef struct fg_cli_client {
 #define FG_CLI_ALGORITHM 0x8u
 #define FG_CLI_FORMATS 0x10u /* --from, --to */
 
-/* Reads options; accepted: which beside --key-vault, --kms-providers, --json. Returns -1 when the verb is to go on (argv from optind on is left), else the exit status:
+/* Reads options; accepted: which beside --key-vault, --kms-providers, --kms-timeout, --json. Returns -1 when the verb is to go on (argv from optind on is left), else the exit status:
  * --help has been printed, or a complaint. */
 int fg_cli_client_parse (fg_cli_client *c, int argc, char **argv, unsigned accepted, const char *help);
 /* Opens vault and client. create: a vault file that does not exist begins empty. */

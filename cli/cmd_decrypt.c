@@ -15,6 +15,7 @@ static const char help[] =
    "\n"
    "  --key-vault VAULT    a .json or .bson file, mongodb://HOST/?ns=DB.COLLECTION, or @FILE that holds such a URI\n"
    "  --kms-providers FILE the drivers' kmsProviders document in Extended JSON; `tlsOptions` may stand in it\n"
+   "  --kms-timeout MS     for one exchange with a KMS; 10000 without it\n"
    "  --from json|bson     what FILE holds; without it, BSON when its name ends in .bson, else Extended JSON, one "
    "document a line\n"
    "  --to json|bson       json without it\n"

@@ -14,6 +14,7 @@ static const char help[] =
    "\n"
    "  --key-vault VAULT    a .json or .bson file, mongodb://HOST/?ns=DB.COLLECTION, or @FILE that holds such a URI\n"
    "  --kms-providers FILE the drivers' kmsProviders document in Extended JSON; `tlsOptions` may stand in it\n"
+   "  --kms-timeout MS     for one exchange with a KMS; 10000 without it\n"
    "\n"
    "Exit status: 0 all lines encrypted, 2 stopped at the line that the message names.\n";
 

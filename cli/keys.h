@@ -10,6 +10,7 @@
 #define FG_KEYS_OPTIONS                                                                                                \
    "  --key-vault VAULT    a .json or .bson file, mongodb://HOST/?ns=DB.COLLECTION, or @FILE that holds such a URI\n"  \
    "  --kms-providers FILE the drivers' kmsProviders document in Extended JSON; `tlsOptions` may stand in it\n"        \
+   "  --kms-timeout MS     for one exchange with a KMS; 10000 without it\n"                                            \
    "  --json               the answer as one JSON object a line\n"
 
 int fg_keys_create (int argc, char **argv);

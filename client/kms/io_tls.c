@@ -173,6 +173,13 @@ is_address (const char *host)
    return ip != NULL;
 }
 
+/* SSL_set_tlsext_host_name, whose cast drops a const. */
+static bool
+set_server_name (SSL *ssl, const char *host)
+{
+   return SSL_ctrl (ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)host) == 1;
+}
+
 static bool
 shake_hands (connection *c, const char *host, fg_error *err)
 {
@@ -183,7 +190,7 @@ shake_hands (connection *c, const char *host, fg_error *err)
       return tls_failed (c, "cannot set TLS up", err);
    }
    bool named = is_address (host) ? X509_VERIFY_PARAM_set1_ip_asc (SSL_get0_param (c->ssl), host) == 1
-                                  : SSL_set1_host (c->ssl, host) == 1 && SSL_set_tlsext_host_name (c->ssl, host) == 1;
+                                  : SSL_set1_host (c->ssl, host) == 1 && set_server_name (c->ssl, host);
    if (!named) {
       return tls_failed (c, "cannot set TLS up", err);
    }
