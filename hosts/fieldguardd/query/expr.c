@@ -159,7 +159,7 @@ compile_path (fgd_scope *scope, const char *text, size_t len, fg_error *err)
 static bool
 room_for_args (fgd_scope *scope, fgd_expr *expr, size_t n, fg_error *err)
 {
-   expr->args = fgd_arena_alloc (scope->arena, (n + 1) * sizeof *expr->args);
+   expr->args = fgd_arena_alloc (scope->arena, (n + 1) * sizeof (const fgd_expr *));
    expr->names = fgd_arena_alloc (scope->arena, (n + 1) * sizeof *expr->names);
    return expr->args && expr->names ? true : fgd_no_memory (err);
 }

@@ -84,7 +84,7 @@ lazy_cond (fgd_eval *eval, const fgd_expr *self, fg_value *out, fg_error *err)
 static bool
 room (fgd_scope *scope, fgd_expr *self, size_t n, fg_error *err)
 {
-   self->args = fgd_arena_alloc (scope->arena, (n + 1) * sizeof *self->args);
+   self->args = fgd_arena_alloc (scope->arena, (n + 1) * sizeof (const fgd_expr *));
    return self->args ? true : fgd_no_memory (err);
 }
 

@@ -42,7 +42,7 @@ need_object (const fgd_expr *self, const fg_value *spec, int32_t code, fg_error 
 static bool
 room (fgd_scope *scope, fgd_expr *self, size_t n, fg_error *err)
 {
-   self->args = fgd_arena_alloc (scope->arena, (n + 1) * sizeof *self->args);
+   self->args = fgd_arena_alloc (scope->arena, (n + 1) * sizeof (const fgd_expr *));
    return self->args ? true : fgd_no_memory (err);
 }
 

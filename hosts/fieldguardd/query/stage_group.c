@@ -95,7 +95,8 @@ fgd_stage_parse_group (fgd_stages *stages, fgd_stage *stage, const fg_value *spe
 
 typedef struct state {
    fgd_total total;
-   fg_value value; /* $min, $max, $first, $last: own copy */
+   fg_value value; /* $min, $max, $first, $last: lies in bytes */
+   uint8_t *bytes;
    bool any;
    fg_buf list; /* $push: elements as they will stand in the array */
    size_t n;
@@ -126,20 +127,10 @@ fgd_grouper_new (const fgd_stage *stage, int64_t now_ms, fg_error *err)
 }
 
 static void
-free_bytes (const uint8_t *bytes)
-{
-   union {
-      const uint8_t *in;
-      void *out;
-   } u = {.in = bytes};
-   free (u.out);
-}
-
-static void
 free_group (const fgd_grouper *grouper, state *group)
 {
    for (size_t i = 0; group && i < grouper->stage->n_groups; i++) {
-      free_bytes (group[i].value.data);
+      free (group[i].bytes);
       fg_buf_free (&group[i].list);
       fgd_value_set_clear (&group[i].set);
    }
@@ -172,7 +163,8 @@ keep_value (fgd_grouper *grouper, state *s, const fg_value *value, fg_error *err
    }
    grouper->bytes += value->len;
    grouper->bytes -= s->any ? s->value.len : 0;
-   free_bytes (s->value.data);
+   free (s->bytes);
+   s->bytes = copy;
    s->value = (fg_value){value->type, copy, value->len};
    s->any = true;
    return true;
