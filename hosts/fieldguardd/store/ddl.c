@@ -243,6 +243,22 @@ fgd_ddl_rename (fgd_txn *txn, const fg_client_info *client, const fgd_coll *coll
 /* --- indexes ---------------------------------------------------------------------------------------------------------- */
 
 static bool
+index_record (fgd_txn *txn, const fgd_coll *coll, const fgd_index *index, const fgd_record *record, bson_t *detail,
+              fg_error *err)
+{
+   uint8_t *copy = malloc (record->len); /* pages move while entries are written */
+
+   if (!copy) {
+      return fgd_store_no_memory (err);
+   }
+   memcpy (copy, record->data, record->len);
+   bool ok = fgd_index_check (txn, coll, index, copy, record->len, 0, detail, err) &&
+             fgd_index_put (txn, index, copy, record->len, record->id, err);
+   free (copy);
+   return ok;
+}
+
+static bool
 build_index (fgd_txn *txn, const fgd_coll *coll, const fgd_index *index, bson_t *detail, fg_error *err)
 {
    fgd_record record;
@@ -253,16 +269,7 @@ build_index (fgd_txn *txn, const fgd_coll *coll, const fgd_index *index, bson_t 
       return false;
    }
    while ((step = fgd_scan_next (scan, &record, err)) == FGD_STEP_RECORD) {
-      uint8_t *copy = malloc (record.len); /* pages move while entries are written */
-      bool ok = copy != NULL || fgd_store_no_memory (err);
-      if (ok) {
-         memcpy (copy, record.data, record.len);
-         ok = fgd_index_check (txn, coll, index, copy, record.len, 0, detail, err) &&
-              fgd_index_put (txn, index, copy, record.len, record.id, err);
-      }
-      free (copy);
-      if (!ok) {
-         step = FGD_STEP_ERROR;
+      if (!index_record (txn, coll, index, &record, detail, err)) {
          break;
       }
    }

@@ -64,15 +64,14 @@ fgd_index_new (uint64_t id, const bson_t *spec, fg_error *err)
 {
    fgd_index *index = calloc (1, sizeof *index);
    bson_iter_t iter;
-   bool ok = index != NULL;
 
-   if (!ok) {
+   if (!index) {
       fgd_store_no_memory (err);
       return NULL;
    }
    index->id = id;
    index->spec = bson_copy (spec);
-   ok = bson_iter_init_find (&iter, index->spec, "key") && read_fields (index, &iter, err);
+   bool ok = bson_iter_init_find (&iter, index->spec, "key") && read_fields (index, &iter, err);
    if (ok && bson_iter_init_find (&iter, index->spec, "name")) {
       index->name = bson_iter_utf8 (&iter, NULL);
    }

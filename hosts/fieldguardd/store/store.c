@@ -158,7 +158,7 @@ fgd_store *
 fgd_store_open (const fgd_store_options *options, fg_error *err)
 {
    fgd_store *store = calloc (1, sizeof *store);
-   fg_error local;
+   fg_error local = {0};
    fg_error *e = err ? err : &local;
 
    if (!store) {
