@@ -77,11 +77,11 @@ read_operation (const fgd_doc_view *view, operation *op, fg_error *err)
    bson_iter_t iter;
    fg_value v[U_N];
 
+   memset (op, 0, sizeof *op);
    if (!bson_init_static (&doc, view->data, view->len) || !bson_iter_init (&iter, &doc) || !bson_iter_next (&iter)) {
       return fg_error_set (err, FG_ERROR_SERVER, 9, NULL, "BulkWrite operation is empty");
    }
    const char *first = bson_iter_key (&iter);
-   memset (op, 0, sizeof *op);
    if (strcmp (first, "insert") == 0) {
       if (!fgd_args_read (&doc, "insert", false, insert_args, v, err)) {
          return false;

@@ -9,7 +9,7 @@
 fgd_catalog *
 fgd_catalog_new (size_t n)
 {
-   fgd_catalog *catalog = calloc (1, sizeof *catalog + n * sizeof catalog->colls[0]);
+   fgd_catalog *catalog = calloc (1, sizeof *catalog + n * sizeof (void *));
 
    if (catalog) {
       atomic_init (&catalog->refs, 1);
@@ -71,7 +71,7 @@ fgd_catalog_with (const fgd_catalog *catalog, const fgd_coll *gone, const fgd_co
    }
    if (added) {
       next->colls[next->n++] = added;
-      qsort (next->colls, next->n, sizeof next->colls[0], compare_colls);
+      qsort (next->colls, next->n, sizeof (void *), compare_colls);
    }
    return next;
 }

@@ -67,7 +67,7 @@ fgd_coll_new (const char *db, const char *name, uint64_t id, const uint8_t uuid[
 bool
 fgd_coll_add_index (fgd_coll *coll, uint64_t id, const bson_t *spec, fg_error *err)
 {
-   fgd_index **more = realloc (coll->indexes, (coll->n_indexes + 1) * sizeof *more);
+   fgd_index **more = realloc (coll->indexes, (coll->n_indexes + 1) * sizeof (void *));
 
    if (!more) {
       return fgd_store_no_memory (err);
