@@ -15,7 +15,7 @@ ban() { # extended regular expression, why, files...
 }
 ban '(^|[^A-Za-z0-9_])(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atof|alloca|strtok|tmpnam|mktemp) *\(' 'banned function' "$@"
 ban '(^|[^A-Za-z0-9_])(setjmp|longjmp) *\(' 'no longjmp' "$@"
-ban '(T''ODO|F''IXME|X''XX)' 'unfinished' "$@"
+ban '(^|[^A-Za-z])(T''ODO|F''IXME|X''XX)([^A-Za-z]|$)' 'unfinished' "$@"
 mapfile -t client_files < <(printf '%s\n' "$@" | grep '^client/' || true)
 [ ${#client_files[@]} -eq 0 ] || ban '(^|[^A-Za-z0-9_])memcmp *\(' 'secrets are compared with fg_ct_equal; say "lint: allow" where both sides are public' "${client_files[@]}"
 for file in "$@"; do
