@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The command against a KMS over real TLS on loopback: a server here that answers as AWS KMS does and checks signatures, a KMIP server that wants a client certificate, and
-servers that lie, stall, redirect, or show the wrong certificate."""
+"""The command against KMSs over real TLS on loopback: a server here that answers as AWS KMS does and checks signatures, as Azure Key Vault, Google Cloud KMS (and checks the signed
+token request) and Vault's Transit do, a KMIP server that wants a client certificate, and servers that lie, stall, redirect, or show the wrong certificate."""
 
 import base64
 import hashlib
@@ -18,9 +18,11 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 
 FIELDGUARD = os.path.join(os.environ["FG_BUILD"], "bin", "fieldguard")
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+AZURE_SECRET = "se cret+/=&%"
 failures = 0
 
 
@@ -59,6 +61,50 @@ def signature_of(headers, body, region):
     for part in (scope.split("/")[0], region, "kms", "aws4_request"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
     return hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
+
+
+def unpadded(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def token_request_is_good(path, form):
+    """The client's secret, escaped; or a token request that the service account's key signed."""
+    if path.startswith("/tenant/"):
+        return form == {"client_id": "client", "client_secret": AZURE_SECRET, "grant_type": "client_credentials", "scope": "https://0.0.1/.default"}
+    signed, signature = form["assertion"].rsplit(".", 1)
+    with open("jwt.sig", "wb") as f:
+        f.write(unpadded(signature))
+    verified = subprocess.run(["openssl", "dgst", "-sha256", "-verify", "gcp.pub", "-signature", "jwt.sig"], input=signed.encode(), capture_output=True, check=False)
+    claims = json.loads(unpadded(signed.split(".")[1]))
+    return verified.returncode == 0 and claims["iss"] == "sa@example.com" and claims["exp"] - claims["iat"] == 300
+
+
+def others(path, headers, body):
+    """Azure, Google and Vault: what each asks for and answers. Wrapping is a prefix and the key backwards."""
+    if path in ("/tenant/oauth2/v2.0/token", "/token"):
+        if not token_request_is_good(path, dict(urllib.parse.parse_qsl(body.decode()))):
+            return 401, b'{"error":"invalid_client","error_description":"who are you"}'
+        return 200, b'{"access_token":"TOKEN","expires_in":3600}'
+    request = json.loads(body)
+    if path.startswith("/v1/transit/"):
+        if headers["X-Vault-Token"] != "hvs.token":
+            return 403, b'{"errors":["permission denied"]}'
+        if path == "/v1/transit/encrypt/k":
+            wrapped = base64.b64encode(b"wrapped:" + base64.b64decode(request["plaintext"])[::-1]).decode()
+            return 200, json.dumps({"data": {"ciphertext": "vault:v1:" + wrapped}}).encode()
+        plain = base64.b64decode(request["ciphertext"].split(":")[2])[8:][::-1]
+        return 200, json.dumps({"data": {"plaintext": base64.b64encode(plain).decode()}}).encode()
+    if headers["Authorization"] != "Bearer TOKEN":
+        return 401, b'{"error":{"message":"no token"}}'
+    if path.endswith("/wrapkey?api-version=7.1"):
+        return 200, json.dumps({"value": base64.urlsafe_b64encode(b"wrapped:" + unpadded(request["value"])[::-1]).decode().rstrip("=")}).encode()
+    if path.endswith("/unwrapkey?api-version=7.1"):
+        return 200, json.dumps({"value": base64.urlsafe_b64encode(unpadded(request["value"])[8:][::-1]).decode().rstrip("=")}).encode()
+    if path == "/v1/projects/p/locations/l/keyRings/r/cryptoKeys/k:encrypt":
+        return 200, json.dumps({"ciphertext": base64.b64encode(b"wrapped:" + base64.b64decode(request["plaintext"])[::-1]).decode()}).encode()
+    if path == "/v1/projects/p/locations/l/keyRings/r/cryptoKeys/k:decrypt":
+        return 200, json.dumps({"plaintext": base64.b64encode(base64.b64decode(request["ciphertext"])[8:][::-1]).decode()}).encode()
+    return 404, b'{"message":"no such path"}'
 
 
 class Kms(http.server.BaseHTTPRequestHandler):
@@ -111,6 +157,8 @@ class Kms(http.server.BaseHTTPRequestHandler):
             return self.answer(200, b"<html>Welcome to the hotel's network</html>", [("Content-Type", "text/html")])
         if mode == "denied":
             return self.answer(400, b'{"__type":"AccessDeniedException","message":"User is not authorized"}')
+        if self.path != "/":
+            return self.answer(*others(self.path, self.headers, body))
         if not self.headers["Authorization"].endswith(signature_of(self.headers, body, "eu-west-1")):
             return self.answer(403, b'{"message":"The request signature we calculated does not match"}')
         request = json.loads(body)
@@ -259,6 +307,41 @@ def aws_round_trip(port):
     return out
 
 
+def gcp_key():
+    """Makes a service account's key: its public half in gcp.pub; returns PKCS #8 in base64."""
+    openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-outform", "DER", "-out", "gcp.der")
+    openssl("pkcs8", "-topk8", "-nocrypt", "-inform", "DER", "-in", "gcp.der", "-outform", "DER", "-out", "gcp.p8")
+    openssl("pkey", "-inform", "DER", "-in", "gcp.der", "-pubout", "-out", "gcp.pub")
+    with open("gcp.p8", "rb") as f:
+        return base64.b64encode(f.read()).decode()
+
+
+def provider_cases(port):
+    """name, configuration, masterKey for the server above."""
+    here = f"127.0.0.1:{port}"
+    return [
+        ("azure", {"tenantId": "tenant", "clientId": "client", "clientSecret": AZURE_SECRET, "identityPlatformEndpoint": here}, {"keyVaultEndpoint": here, "keyName": "kn"}),
+        ("gcp", {"email": "sa@example.com", "privateKey": gcp_key(), "endpoint": here}, {"projectId": "p", "location": "l", "keyRing": "r", "keyName": "k", "endpoint": here}),
+        ("vault", {"endpoint": here, "token": "hvs.token"}, {"key": "k"}),
+    ]
+
+
+def other_providers(port):
+    for name, config, master in provider_cases(port):
+        providers(name, config, "ca")
+        write("master.json", master)
+        common = ("--key-vault", f"{name}.json", "--kms-providers", "kms.json")
+        status, out, err, _ = run("keys", "create", *common, "--provider", name, "--master-key", "master.json", "--key-alt-name", "k")
+        status2, sealed, err2, _ = run("encrypt", *common, "--key-alt-name", "k", "--algorithm", "Random", stdin='{"v": 5}\n')
+        status3, out, err3, _ = run("decrypt", *common, stdin=sealed)
+        report(f"{name}-round-trip", status == status2 == status3 == 0 and json.loads(out) == {"v": {"$numberInt": "5"}}, err + err2 + err3)
+        wrong = dict(config, **{"clientSecret": "x"} if name == "azure" else {"email": "x"} if name == "gcp" else {"token": "x"})
+        providers(name, wrong, "ca")
+        status, out, err, _ = run("decrypt", *common, stdin=sealed)
+        words = "permission denied" if name == "vault" else "who are you"
+        report(f"{name}-wrong-credentials", status == 2 and words in err and "hvs" not in err, err)
+
+
 def aws_bad_replies(sealed):
     common = ("--key-vault", "v.json", "--kms-providers", "kms.json", "--kms-timeout", "1000")
     expectations = {
@@ -346,6 +429,7 @@ def main():
         server, port = serve("server.pem")
         sealed = aws_round_trip(port)
         aws_bad_replies(sealed)
+        other_providers(port)
         certificates(sealed)
         server.shutdown()
         kmip_server = Kmip("ca")
@@ -354,5 +438,6 @@ def main():
         os.chdir("/")
 
 
-main()
-sys.exit(1 if failures else 0)
+if __name__ == "__main__":
+    main()
+    sys.exit(1 if failures else 0)
