@@ -31,21 +31,19 @@ std::array<std::atomic<long long>, 12> checkMicros{}; /* [i]: below 2^i microsec
 /* attributes are JSON that the modules made; no document values (module.h). */
 void logLine (void *, fg_severity severity, int32_t id, const char *message, const char *attributes) {
    const std::string text = std::string (message) + (attributes ? std::string (" ") + attributes : std::string ());
-#if FG_SERVER_8
-   using logv2::LogSeverity;
-   const auto level = severity == FG_LOG_FATAL || severity == FG_LOG_ERROR ? LogSeverity::Error ()
-                      : severity == FG_LOG_WARNING                         ? LogSeverity::Warning ()
-                      : severity == FG_LOG_DEBUG                           ? LogSeverity::Debug (1)
-                                                                           : LogSeverity::Log ();
-   LOGV2_IMPL (8470000, level, logv2::LogOptions{MONGO_LOGV2_DEFAULT_COMPONENT}, "fieldguard", "id"_attr = id,
-               "message"_attr = text);
-#else
-   auto line = severity == FG_LOG_FATAL || severity == FG_LOG_ERROR ? error ()
-               : severity == FG_LOG_WARNING                         ? warning ()
-                                                                    : log ();
-   if (severity != FG_LOG_DEBUG) {
-      line << "fieldguard [" << id << "] " << text;
+   const bool bad = severity == FG_LOG_FATAL || severity == FG_LOG_ERROR;
+   if (severity == FG_LOG_DEBUG) {
+      return;
    }
+#if FG_SERVER_8
+   using Severity = logv2::LogSeverity;
+   LOGV2_IMPL (8470000,
+               bad                          ? Severity::Error ()
+               : severity == FG_LOG_WARNING ? Severity::Warning ()
+                                            : Severity::Log (),
+               logv2::LogOptions{MONGO_LOGV2_DEFAULT_COMPONENT}, "fieldguard", "id"_attr = id, "message"_attr = text);
+#else
+   (bad ? error () : severity == FG_LOG_WARNING ? warning () : log ()) << "fieldguard [" << id << "] " << text;
 #endif
 }
 
@@ -55,6 +53,11 @@ void logHost (fg_severity severity, int32_t id, const std::string &message) {
 
 std::string reasonOf (const fg_error &err) {
    return err.path[0] && !strstr (err.message, err.path) ? std::string (err.path) + ": " + err.message : err.message;
+}
+
+void show (const BSONObj &document, const uint8_t *&bytes, size_t &length) {
+   bytes = reinterpret_cast<const uint8_t *> (document.objdata ());
+   length = static_cast<size_t> (document.objsize ());
 }
 
 /* --- who asks -------------------------------------------------------------------------------------------------------- */
@@ -112,42 +115,37 @@ void mustSync () {
 
 /* --- settings -------------------------------------------------------------------------------------------------------- */
 
+/* A module's setting, or (fixed) one of the host's own, which are read before options are validated: the modules' settings must be known by then. */
 class Setting final : public shim::Parameter {
 public:
-   using Parameter::Parameter;
+   Setting (const std::string &name, bool runtime, boost::optional<std::string> fixed = boost::none)
+       : Parameter (name, runtime), _fixed (std::move (fixed)) {}
    std::string value () const override {
       char text[4096];
-      return fg_loader_get_setting (theLoader, name ().c_str (), text, sizeof text) ? text : "";
+      return _fixed ? *_fixed : fg_loader_get_setting (theLoader, name ().c_str (), text, sizeof text) ? text : "";
    }
    Status change (const std::string &text, bool atStartup) override {
       fg_error err{};
       const auto who = haveClient () ? clientInfo (&cc ()) : nullptr;
-      if (fg_loader_set_setting (theLoader, name ().c_str (), text.c_str (), atStartup, who ? &who->view : nullptr,
-                                 &err)) {
+      if (_fixed || fg_loader_set_setting (theLoader, name ().c_str (), text.c_str (), atStartup,
+                                           who ? &who->view : nullptr, &err)) {
          return Status::OK ();
       }
       return {ErrorCodes::BadValue, reasonOf (err)};
    }
-};
-
-/* fieldguardModules and fieldguardPreWrite: read before options are validated, so that the modules' own settings are known by then. */
-class StartupValue final : public shim::Parameter {
-public:
-   StartupValue (const std::string &name, std::string value) : Parameter (name, false), _value (std::move (value)) {}
-   std::string value () const override { return _value; }
-   Status change (const std::string &, bool) override { return Status::OK (); }
 
 private:
-   std::string _value;
+   boost::optional<std::string> _fixed;
 };
 
 void loadModules (const std::string &paths) {
    fg_error err{};
    fg_loader_options options{};
+   const std::string version = str::stream () << VersionInfoInterface::instance ().version ();
 
    options.size = sizeof options;
    options.host_name = "mongod";
-   options.host_version = FG_SERVER_8 ? "8" : "4";
+   options.host_version = version.c_str ();
    options.host_flags = FG_HOST_EVALUATES_VALIDATORS | FG_HOST_HAS_POST_IMAGE | (preWrite ? FG_HOST_PRE_WRITE : 0);
    options.log = logLine;
    theLoader = fg_loader_new (&options, &err);
@@ -185,8 +183,9 @@ MONGO_INITIALIZER_GENERAL (FieldguardLoadModules, ("EndStartupOptionParsing"), (
    if (const auto modules = given.find ("fieldguardModules"); modules != given.end ()) {
       loadModules (modules->second);
    }
-   shim::registerParameter (std::make_unique<StartupValue> ("fieldguardModules", given["fieldguardModules"]));
-   shim::registerParameter (std::make_unique<StartupValue> ("fieldguardPreWrite", preWrite ? "true" : "false"));
+   shim::registerParameter (std::make_unique<Setting> ("fieldguardModules", false, given["fieldguardModules"]));
+   shim::registerParameter (
+      std::make_unique<Setting> ("fieldguardPreWrite", false, std::string (preWrite ? "true" : "false")));
    FG_INIT_DONE;
 }
 
@@ -298,8 +297,7 @@ void bare (const CollectionState &state, fg_ddl kind) {
    request.size = sizeof request;
    request.ddl = kind;
    request.collection = state.handle;
-   request.new_options = reinterpret_cast<const uint8_t *> (state.options.objdata ());
-   request.new_options_len = static_cast<size_t> (state.options.objsize ());
+   show (state.options, request.new_options, request.new_options_len);
    fg_loader_ddl_apply (theLoader, &request);
 }
 
@@ -386,12 +384,17 @@ Judge::~Judge () { fg_loader_rolled_back (theLoader, &_unit); }
 
 void Judge::document (const BSONObj &post, const BSONObj *pre) {
    fg_refusal refusal;
-   const auto bytes = [] (const BSONObj &o) { return reinterpret_cast<const uint8_t *> (o.objdata ()); };
+   const uint8_t *postBytes, *preBytes = nullptr;
+   size_t postLength, preLength = 0;
    const auto from = std::chrono::steady_clock::now ();
+
+   show (post, postBytes, postLength);
+   if (pre) {
+      show (*pre, preBytes, preLength);
+   }
    const auto verdict =
       fg_loader_validate (theLoader, &_unit, _state->handle, _op, _gate.refusable ? FG_PHASE_STORED : FG_PHASE_APPLY,
-                          _gate.flags, bytes (post), static_cast<size_t> (post.objsize ()),
-                          pre ? bytes (*pre) : nullptr, pre ? static_cast<size_t> (pre->objsize ()) : 0, &refusal);
+                          _gate.flags, postBytes, postLength, preBytes, preLength, &refusal);
    const auto micros = (std::chrono::steady_clock::now () - from) / std::chrono::microseconds (1);
    size_t bucket = 0;
    while (bucket + 1 < checkMicros.size () && micros >> bucket) {
@@ -443,23 +446,19 @@ namespace {
 struct Announced {
    Change change;
    std::shared_ptr<const ClientInfo> client;
-   BSONObj newOptions;
    std::string targetNs;
    fg_ddl_request request{};
 
    Announced (Change c, std::shared_ptr<const ClientInfo> who) : change (std::move (c)), client (std::move (who)) {
-      const auto bytes = [] (const BSONObj &o) { return reinterpret_cast<const uint8_t *> (o.objdata ()); };
       request.size = sizeof request;
       request.ddl = change.kind;
       request.collection = change.collection->handle;
       request.client = &client->view;
       if (change.kind != FG_DDL_CREATE) {
-         request.old_options = bytes (change.collection->options);
-         request.old_options_len = static_cast<size_t> (change.collection->options.objsize ());
+         show (change.collection->options, request.old_options, request.old_options_len);
       }
       if (change.newOptions) {
-         request.new_options = bytes (*change.newOptions);
-         request.new_options_len = static_cast<size_t> (change.newOptions->objsize ());
+         show (*change.newOptions, request.new_options, request.new_options_len);
       }
       if (change.targetNs) {
          targetNs = shim::nameOf (*change.targetNs);
@@ -467,8 +466,7 @@ struct Announced {
       }
       if (change.target) {
          request.target = change.target->handle;
-         request.target_options = bytes (change.target->options);
-         request.target_options_len = static_cast<size_t> (change.target->options.objsize ());
+         show (change.target->options, request.target_options, request.target_options_len);
       }
    }
 

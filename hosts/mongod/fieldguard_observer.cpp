@@ -10,14 +10,6 @@
 namespace mongo::fieldguard {
 namespace {
 
-#if FG_SERVER_8
-#define FG_ACCUMULATOR , OpStateAccumulator * = nullptr
-#define FG_RENAME_TAIL bool markFromMigrate, bool
-#else
-#define FG_ACCUMULATOR
-#define FG_RENAME_TAIL bool
-#endif
-
 class Observer final : public OpObserverNoop {
 public:
 #if FG_SERVER_8

@@ -23,7 +23,8 @@
 #include "mongo/util/options_parser/environment.h"
 #include "mongo/util/options_parser/startup_options.h"
 #include "mongo/util/quick_exit.h"
-#include "mongo/util/scopeguard.h"
+#include "mongo/util/str.h"
+#include "mongo/util/version.h"
 
 #if FG_SERVER_8
 #include "mongo/db/audit.h"
