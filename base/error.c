@@ -184,6 +184,7 @@ static const struct {
    {224, "QueryFeatureNotAllowed"},
    {225, "TransactionTooOld"},
    {237, "CursorKilled"},
+   {238, "NotImplemented"},
    {246, "SnapshotUnavailable"},
    {251, "NoSuchTransaction"},
    {256, "TransactionCommitted"},
