@@ -20,6 +20,7 @@ typedef struct fg_verb {
 } fg_verb;
 
 int fg_cmd_audit (int argc, char **argv);
+int fg_cmd_check (int argc, char **argv);
 int fg_cmd_decrypt (int argc, char **argv);
 int fg_cmd_encrypt (int argc, char **argv);
 int fg_cmd_keys (int argc, char **argv);

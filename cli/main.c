@@ -7,6 +7,7 @@
 
 static const fg_verb verbs[] = {
    {"audit", "verify audit files", fg_cmd_audit},
+   {"check", "say which documents a validator refuses", fg_cmd_check},
    {"decrypt", "decrypt documents", fg_cmd_decrypt},
    {"encrypt", "encrypt values", fg_cmd_encrypt},
    {"keys", "make, list, change and rewrap data keys", fg_cmd_keys},
