@@ -182,7 +182,8 @@ fgd_arg_count (const fg_value *value, const char *cmd, const char *name, int64_t
 bool
 fgd_arg_collation (const fg_value *value, fg_error *err)
 {
-   bson_t doc = fgd_value_document (value);
+   bson_t doc;
+   fgd_value_document (value, &doc);
    bson_iter_t iter;
 
    if (!fgd_value_present (value) || bson_empty (&doc)) {

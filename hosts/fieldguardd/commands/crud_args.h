@@ -37,9 +37,8 @@ double fgd_value_double (const fg_value *value);
 bool fgd_value_is_number (const fg_value *value);
 /* NUL-terminated inside the BSON; NULL when it is no string or holds a NUL. */
 const char *fgd_value_string (const fg_value *value);
-/* An empty document when absent. */
-bson_t fgd_value_document (const fg_value *value);
-/* A view of the array's or document's bytes. */
+/* A view of the array's or document's bytes; an empty document when absent. Written in place: a bson_t points into itself and must not be copied. */
+void fgd_value_document (const fg_value *value, bson_t *out);
 static inline bool
 fgd_value_present (const fg_value *value)
 {

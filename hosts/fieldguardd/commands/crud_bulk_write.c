@@ -57,7 +57,7 @@ typedef struct bulk {
    bool ordered;
    bool errors_only;
    uint32_t flags;
-   bson_t let;
+   fg_value let;
    fg_buf results; /* documents end to end */
    int64_t n_errors, n_inserted, n_matched, n_modified, n_upserted, n_deleted;
 } bulk;
@@ -152,7 +152,7 @@ open_namespace (const bulk *b, int64_t index, char db[64], fgd_write *write, fg_
       return false;
    }
    write->flags = b->flags;
-   write->let = b->let;
+   fgd_value_document (&b->let, &write->let);
    return true;
 }
 
@@ -281,7 +281,7 @@ fgd_run_bulk_write (fgd_request *request, fgd_reply *reply)
        fgd_check_batch_size (b.ops.n, &reply->error) && check_namespaces (&b, &reply->error) &&
        check_operations (&b, &reply->error)) {
       b.flags = fgd_write_flags (&v[A_BYPASS]);
-      b.let = fgd_value_document (&v[A_LET]);
+      b.let = v[A_LET];
       b.ordered = !v[A_ORDERED].type || fgd_value_bool (&v[A_ORDERED]);
       b.errors_only = fgd_value_bool (&v[A_ERRORS_ONLY]);
       run_all (&b, reply, batch_size);

@@ -154,8 +154,9 @@ fgd_run_find_and_modify (fgd_request *request, fgd_reply *reply)
       return;
    }
    write.flags = fgd_write_flags (&v[A_BYPASS]);
-   write.let = fgd_value_document (&v[A_LET]);
-   bson_t fields = fgd_value_document (&v[A_FIELDS]);
+   fgd_value_document (&v[A_LET], &write.let);
+   bson_t fields;
+   fgd_value_document (&v[A_FIELDS], &fields);
    fgd_projection *projection = NULL;
    if (!bson_empty (&fields)) {
       projection =

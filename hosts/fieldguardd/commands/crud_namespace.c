@@ -83,7 +83,8 @@ read_sequence (const fgd_sequence *sequence, fgd_doc_list *list, fg_error *err)
 static bool
 read_array (const char *name, const fg_value *array, fgd_doc_list *list, fg_error *err)
 {
-   bson_t doc = fgd_value_document (array);
+   bson_t doc;
+   fgd_value_document (array, &doc);
    bson_iter_t iter;
    size_t n = 0;
 

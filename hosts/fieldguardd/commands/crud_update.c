@@ -197,7 +197,7 @@ run_batch (fgd_request *request, fgd_reply *reply, const char *name, const fg_va
        fgd_check_batch_size (list.n, &reply->error) &&
        fgd_write_open (&b.write, request, request->db, name, &reply->error)) {
       b.write.flags = fgd_write_flags (&v[A_BYPASS]);
-      b.write.let = fgd_value_document (&v[A_LET]);
+      fgd_value_document (&v[A_LET], &b.write.let);
       run_entries (&b, &list, reply);
       append_number (&reply->body, "n", b.n);
       if (!deletes) {

@@ -132,14 +132,12 @@ fgd_value_string (const fg_value *value)
    return (const char *)value->data + 4;
 }
 
-bson_t
-fgd_value_document (const fg_value *value)
+void
+fgd_value_document (const fg_value *value, bson_t *out)
 {
    static const uint8_t empty[5] = {5, 0, 0, 0, 0};
-   bson_t doc;
 
-   if ((value->type != 0x03 && value->type != 0x04) || !bson_init_static (&doc, value->data, value->len)) {
-      bson_init_static (&doc, empty, sizeof empty);
+   if ((value->type != 0x03 && value->type != 0x04) || !bson_init_static (out, value->data, value->len)) {
+      bson_init_static (out, empty, sizeof empty);
    }
-   return doc;
 }

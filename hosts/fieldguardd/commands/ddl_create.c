@@ -225,7 +225,8 @@ modify_options (bson_t *out, const bson_t *old, const fg_value *v)
 {
    bson_iter_t iter;
    bool any = false;
-   bson_t validator = fgd_value_document (&v[M_VALIDATOR]);
+   bson_t validator;
+   fgd_value_document (&v[M_VALIDATOR], &validator);
 
    if (!fgd_value_present (&v[M_VALIDATOR]) || !bson_empty (&validator)) {
       old_or_new (out, validation_members[0], &v[M_VALIDATOR], old);

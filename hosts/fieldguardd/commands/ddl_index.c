@@ -117,7 +117,8 @@ static const fgd_arg args[] = {[A_INDEXES] = {"indexes", FGD_ARG_ARRAY | FGD_ARG
 static bool
 take_specs (const fgd_coll *coll, new_indexes *made, const fg_value *list, fg_error *err)
 {
-   bson_t array = fgd_value_document (list);
+   bson_t array;
+   fgd_value_document (list, &array);
    bson_iter_t iter;
 
    if (bson_empty (&array)) {
@@ -229,7 +230,8 @@ static bool
 choose_each (const fgd_coll *coll, const fg_value *which, bool *chosen, fg_error *err)
 {
    const char *name = fgd_value_string (which);
-   bson_t list = fgd_value_document (which);
+   bson_t list;
+   fgd_value_document (which, &list);
    bson_iter_t iter;
 
    if (name && strcmp (name, "*") == 0) {

@@ -105,7 +105,8 @@ check_direction (const bson_iter_t *field, fg_error *err)
 static bool
 check_key (const fg_value *key, fg_error *err)
 {
-   bson_t pattern = fgd_value_document (key);
+   bson_t pattern;
+   fgd_value_document (key, &pattern);
    bson_iter_t field;
    size_t n = 0;
 
@@ -131,7 +132,8 @@ check_key (const fg_value *key, fg_error *err)
 static bool
 is_id_pattern (const fg_value *key)
 {
-   bson_t pattern = fgd_value_document (key);
+   bson_t pattern;
+   fgd_value_document (key, &pattern);
    bson_iter_t field;
 
    return bson_count_keys (&pattern) == 1 && bson_iter_init_find (&field, &pattern, "_id");
@@ -140,7 +142,8 @@ is_id_pattern (const fg_value *key)
 static bool
 check_id_index (const fg_value *v, fg_error *err)
 {
-   bson_t pattern = fgd_value_document (&v[I_KEY]);
+   bson_t pattern;
+   fgd_value_document (&v[I_KEY], &pattern);
    bson_iter_t field;
 
    if (!is_id_pattern (&v[I_KEY]) || !bson_iter_init_find (&field, &pattern, "_id")) {
@@ -160,7 +163,8 @@ static bool
 check_partial (const fg_value *v, fg_error *err)
 {
    fg_matcher_options options = FG_MATCHER_OPTIONS_INIT;
-   bson_t filter = fgd_value_document (&v[I_PARTIAL]);
+   bson_t filter;
+   fgd_value_document (&v[I_PARTIAL], &filter);
 
    if (!fgd_value_present (&v[I_PARTIAL])) {
       return true;
@@ -217,7 +221,8 @@ bool
 fgd_index_spec_read (const fg_value *entry, bson_t **spec, fg_error *err)
 {
    fg_value v[I_N];
-   bson_t doc = fgd_value_document (entry);
+   bson_t doc;
+   fgd_value_document (entry, &doc);
 
    *spec = NULL;
    if (entry->type != 0x03) {

@@ -16,7 +16,8 @@ typedef struct listing {
 static bool
 set_filter (listing *list, const fg_value *filter, fg_error *err)
 {
-   bson_t doc = fgd_value_document (filter);
+   bson_t doc;
+   fgd_value_document (filter, &doc);
 
    list->err = err;
    if (bson_empty (&doc)) {

@@ -55,7 +55,8 @@ fgd_query_free (fgd_query *query)
 bool
 fgd_query_set_filter (fgd_query *query, const fg_value *filter, fg_error *err)
 {
-   bson_t doc = fgd_value_document (filter);
+   bson_t doc;
+   fgd_value_document (filter, &doc);
 
    if (bson_empty (&doc)) {
       return true;
@@ -288,7 +289,8 @@ fgd_arg_cursor (const fg_value *cursor, const char *cmd, int64_t *batch_size, fg
 {
    static const fgd_arg args[] = {{"batchSize", FGD_ARG_NUMBER}, {NULL, 0}};
    fg_value v[1];
-   bson_t doc = fgd_value_document (cursor);
+   bson_t doc;
+   fgd_value_document (cursor, &doc);
 
    *batch_size = -1;
    return fgd_args_read (&doc, "cursor", false, args, v, err) &&

@@ -53,7 +53,8 @@ static const fgd_arg args[] = {[A_FILTER] = {"filter", FGD_ARG_OBJECT},
 static bool
 set_projection (fgd_query *query, const fg_value *spec, const fg_value *let, fg_error *err)
 {
-   bson_t doc = fgd_value_document (spec);
+   bson_t doc;
+   fgd_value_document (spec, &doc);
 
    if (bson_empty (&doc)) {
       return true;
@@ -66,10 +67,12 @@ set_projection (fgd_query *query, const fg_value *spec, const fg_value *let, fg_
 static bool
 set_sort (fgd_query *query, const fg_value *spec, const fg_value *hint, fg_error *err)
 {
-   bson_t doc = fgd_value_document (spec);
+   bson_t doc;
+   fgd_value_document (spec, &doc);
 
    if (bson_empty (&doc) && hint->type == 0x03) {
-      bson_t order = fgd_value_document (hint);
+      bson_t order;
+      fgd_value_document (hint, &order);
       if (bson_has_field (&order, "$natural")) {
          doc = order;
       }

@@ -126,6 +126,7 @@ fgd_run_kill_cursors (fgd_request *request, fgd_reply *reply)
       return;
    }
    snprintf (ns, sizeof ns, "%s.%s", request->db, bson_iter_utf8 (&iter, NULL));
-   bson_t ids = fgd_value_document (&v[0]);
+   bson_t ids;
+   fgd_value_document (&v[0], &ids);
    kill_each (request, reply, ns, &ids);
 }

@@ -32,7 +32,8 @@ names_index (const fgd_coll *coll, const fg_value *hint)
 bool
 fgd_check_hint (const fgd_coll *coll, const fg_value *hint, fg_error *err)
 {
-   bson_t doc = fgd_value_document (hint);
+   bson_t doc;
+   fgd_value_document (hint, &doc);
 
    if (!fgd_value_present (hint) || !coll ||
        (hint->type == 0x03 && (bson_empty (&doc) || bson_has_field (&doc, "$natural")))) {

@@ -48,7 +48,7 @@ fgd_write_open (fgd_write *write, fgd_request *request, const char *db, const ch
    write->db = db;
    write->name = name;
    write->flags = 0;
-   write->let = fgd_value_document (&absent);
+   fgd_value_document (&absent, &write->let);
    if (strncmp (name, "system.", 7) == 0) {
       return fg_error_set (err, FG_ERROR_SERVER, 73, NULL, "cannot write to %s.%s", db, name);
    }

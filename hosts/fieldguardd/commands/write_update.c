@@ -84,7 +84,8 @@ choose_sorted (fgd_query *query, fgd_query_doc *chosen, bool *found, fgd_failure
 static bool
 next_target (fgd_query *query, const fgd_statement *statement, fgd_query_doc *doc, bool *found, fgd_failure *failure)
 {
-   bson_t sort = fgd_value_document (&statement->sort);
+   bson_t sort;
+   fgd_value_document (&statement->sort, &sort);
 
    if (!bson_empty (&sort) && !query->sort) {
       query->sort = fgd_sort_compile (bson_get_data (&sort), sort.len, &failure->error);
@@ -109,7 +110,8 @@ next_target (fgd_query *query, const fgd_statement *statement, fgd_query_doc *do
 static fgd_update *
 compile_update (fgd_write *write, const fgd_statement *statement, fgd_failure *failure)
 {
-   bson_t constants = fgd_value_document (&statement->constants);
+   bson_t constants;
+   fgd_value_document (&statement->constants, &constants);
    const bson_t *let = fgd_value_present (&statement->constants) ? &constants : &write->let;
 
    fgd_update *update = fgd_update_compile (&statement->update, statement->array_filters.data,
@@ -169,7 +171,8 @@ insert_upsert (fgd_write *write, const fgd_statement *statement, const fgd_updat
 {
    fg_buf doc = {0};
    uint8_t new_id[12];
-   bson_t filter = fgd_value_document (&statement->filter);
+   bson_t filter;
+   fgd_value_document (&statement->filter, &filter);
    fgd_update_context context = FGD_UPDATE_CONTEXT_INIT;
 
    fgd_new_object_id (new_id);

@@ -81,14 +81,14 @@ try_env (fgd_store *store, const char *path, uint64_t map_size)
    return rc;
 }
 
-/* Without a size given, the largest the address space has room for: tools that watch memory leave less of it. */
+/* Without a size given, the largest the address space has room for: tools that watch memory leave less of it (valgrind says EINVAL then). */
 static bool
 open_env (fgd_store *store, const fgd_store_options *options, fg_error *err)
 {
    uint64_t size = options->map_size ? options->map_size : DEFAULT_MAP_SIZE;
    int rc = try_env (store, options->path, size);
 
-   while (rc == ENOMEM && !options->map_size && size > SMALLEST_DEFAULT_MAP_SIZE) {
+   while ((rc == ENOMEM || rc == EINVAL) && !options->map_size && size > SMALLEST_DEFAULT_MAP_SIZE) {
       size /= 2;
       rc = try_env (store, options->path, size);
    }
