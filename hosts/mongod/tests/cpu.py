@@ -12,8 +12,10 @@ import os
 import statistics
 import sys
 
+from pymongo.errors import OperationFailure
+
 from cluster import Cluster
-from regress import VALIDATOR, cipher
+from regress import PLAIN, VALIDATOR, cipher
 
 
 def cpu_seconds(pid):
@@ -29,6 +31,12 @@ def cpu_seconds(pid):
 
 def document(i):
     return {"_id": i, "n": i, "name": "x" * 40, "ssn": cipher(), "tags": ["a", "b", "c"], "address": {"street": "y" * 30, "zip": i}}
+
+
+def refused_inserts(c, n):
+    for i in range(n):
+        with contextlib.suppress(OperationFailure):
+            c.database["off"].insert_one(dict(document(i), ssn=PLAIN))
 
 
 def main():
@@ -48,8 +56,10 @@ def main():
             cluster = stack.enter_context(Cluster(args.mongod, module, settings))
             client = cluster.client()
             client["fgcpu"].create_collection("t", validator=VALIDATOR)
+            client["fgcpu"].create_collection("off", validator=VALIDATOR, validationLevel="off")
             hosts[kind] = (cluster.nodes[0].process.pid, client["fgcpu"]["t"])
         spent = {kind: {"insert": [], "batch": [], "update": []} for kind in kinds}
+        refused = {kind: [] for kind in kinds}
         for round_ in range(args.rounds + 1):
             documents = [document(round_ * args.operations + i) for i in range(args.operations)]
             names = list(kinds)
@@ -63,10 +73,16 @@ def main():
                     function()
                     if round_:  # the first warms up
                         spent[kind][what].append((cpu_seconds(pid) - before) / args.operations)
+                if round_ and kind != "without":
+                    before = cpu_seconds(pid)
+                    refused_inserts(c, args.operations)
+                    refused[kind].append((cpu_seconds(pid) - before) / args.operations)
         base = spent["without"]
         for kind in list(kinds)[1:]:
             print(json.dumps({"route": kind, "rounds": args.rounds, "operations": args.operations,
                               "ratio": {w: round(statistics.median(spent[kind][w]) / statistics.median(base[w]), 3) for w in base},
+                              "refused insert against an accepted one without":
+                                  round(statistics.median(refused[kind]) / statistics.median(base["insert"]), 3),
                               "paired": {w: round(statistics.median(a / b for a, b in zip(spent[kind][w], base[w])), 3) for w in base}}))
     return 0
 

@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import time
 import traceback
 import uuid
@@ -199,8 +200,8 @@ def merge_pipeline(c, v, bypass):
     merge(c, v, bypass, whenMatched=[{"$set": {"ssn": "$$new.ssn"}}])
 
 
-def apply_ops(c, v, bypass, op="i", **more):
-    ops = [{"op": op, "ns": c.full_name, "o": {"_id": 7, "ssn": v}}]
+def apply_ops(c, v, bypass, op="i", entry=None, **more):
+    ops = [dict({"op": op, "ns": c.full_name, "o": {"_id": 7, "ssn": v}}, **(entry or {}))]
     if op == "u":
         c.insert_one({"_id": 7})
         ops = [{"op": "u", "ns": c.full_name, "o2": {"_id": 7}, "o": {"$set": {"ssn": v}}}]
@@ -225,6 +226,12 @@ def apply_ops_insert(c, v, bypass):
 @path
 def apply_ops_insert_not_atomic(c, v, bypass):
     apply_ops(c, v, bypass, allowAtomic=False)
+
+
+@path
+def apply_ops_marked_as_migration(c, v, bypass):
+    """A client cannot borrow the mark under which a migration's writes are never refused."""
+    apply_ops(c, v, bypass, entry={"fromMigrate": True})
 
 
 @path
@@ -480,6 +487,25 @@ def case_other_predicates_are_the_servers(host):
     refused(lambda c, v, b: c.insert_one({"n": 1, "ssn": v}), c, PLAIN)
 
 
+def case_policy_file(host):
+    """Rules of the operator's on a collection that declares none: nothing a client does takes them away, and updates in place, which mongod
+    makes only where there is no validator, are judged too."""
+    if not getattr(host, "audit", None):
+        raise Skip("the host was not started with a policy file")
+    c = host.client["fglocal"]["t"]
+    for again in range(2):
+        c.drop()
+        refused(insert_one, c, PLAIN)
+        c.insert_one({"_id": 0, "ssn": cipher(), "n": 1})
+        c.update_one({"_id": 0}, {"$set": {"n": 2}})
+    host.mode("audit")
+    c.insert_one({"_id": 2, "ssn": PLAIN})
+    host.mode("enforce")
+    refused(lambda c, v, b: c.update_one({"_id": 2}, {"$set": {"ssn": v}}), c, PLAIN[:-1] + "9")
+    assert c.find_one({"_id": 2})["ssn"] == PLAIN
+    c.update_one({"_id": 2}, {"$set": {"ssn": cipher()}})
+
+
 def case_transaction_records(host):
     """Records of an aborted transaction are dropped, those of a committed one are written."""
     if not host.replica_set:
@@ -565,7 +591,7 @@ def run_all(host, prefix):
 
 
 def hashes_agree(cluster, wait=60):
-    names = ("fgtest", "fgother")
+    names = ("fgtest", "fgother", "fglocal")
     end = time.monotonic() + wait
     while True:
         seen = [[n.client().get_database(d).command("dbHash")["md5"] for d in names] for n in cluster.nodes]
@@ -638,6 +664,10 @@ def main():
         client = pymongo.MongoClient(args.uri)
         return 1 if run_all(Host(client, args.module, "setName" in client.admin.command("isMaster"), skip), "host") else 0
     settings = {"fieldguard.allowLoosening": "true"}
+    policy = tempfile.NamedTemporaryFile("w", suffix=".json")
+    json.dump({"policies": [{"ns": "fglocal.*", "validator": {"$jsonSchema": {"properties": {"ssn": {"encrypt": {"bsonType": "string"}}}}}}]}, policy)
+    policy.flush()
+    settings["fieldguard.policyFile"] = policy.name
     if args.pre_write:
         settings["fieldguardPreWrite"] = "true"
     with Cluster(args.mongod, args.module, settings, 3 if args.replica_set else 0) as cluster:
