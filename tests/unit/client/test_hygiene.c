@@ -157,7 +157,6 @@ use_everything (fg_client *client, const uint8_t id[16])
 static void
 test_nothing_left_behind (void)
 {
-   fg_key_vault *vault = fg_key_vault_memory_new (NULL);
    fg_data_key_options options = FG_DATA_KEY_OPTIONS_INIT;
    uint8_t id[16];
    hits h;
@@ -166,6 +165,8 @@ test_nothing_left_behind (void)
       fg_test_skip ("a sanitizer's or Valgrind's memory, or no /proc/self/smaps");
       return;
    }
+   fg_key_vault *vault = fg_key_vault_memory_new (NULL);
+   CU_ASSERT_PTR_NOT_NULL_FATAL (vault);
    fg_client *client = client_with_master (vault, 1);
    CU_ASSERT_PTR_NOT_NULL_FATAL (client);
    fg_secret *material = write_out (0);
