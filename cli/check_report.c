@@ -136,6 +136,26 @@ explain (const fg_checker *checker, const fg_document *document, const fg_findin
    return fg_validator_explain (checker->validator, document->data, document->len, &options, details, err);
 }
 
+/* libbson puts spaces between its tokens; a line has none. In place. */
+static void
+squeeze (char *text)
+{
+   char *to = text;
+   bool quoted = false;
+
+   for (const char *from = text; *from; from++) {
+      if (*from == '"') {
+         quoted = !quoted;
+      } else if (*from == '\\' && quoted) {
+         *to++ = *from++;
+      } else if (*from == ' ' && !quoted) {
+         continue;
+      }
+      *to++ = *from;
+   }
+   *to = '\0';
+}
+
 static char *
 line_text (const fg_document *document, const bson_t *details, const char *note)
 {
@@ -198,7 +218,8 @@ fg_check_report_line (const fg_checker *checker, uint64_t index, const fg_docume
       return fg_error_set (err, FG_ERROR_BSON, FG_E_INVALID, NULL, "document %" PRIu64 " at offset %" PRIu64 ": %s",
                            index, document->offset, inner.message[0] ? inner.message : "out of memory");
    }
-   bool ok = printf ("{\"index\":%" PRIu64 ",%s\n", index, text + strspn (text, "{ ")) >= 0;
+   squeeze (text);
+   bool ok = printf ("{\"index\":%" PRIu64 ",%s\n", index, text + 1) >= 0;
    bson_free (text);
    return ok || fg_error_set (err, FG_ERROR_SYSTEM, FG_E_IO, NULL, "cannot write to stdout");
 }

@@ -24,6 +24,7 @@ int fg_cmd_check (int argc, char **argv);
 int fg_cmd_decrypt (int argc, char **argv);
 int fg_cmd_encrypt (int argc, char **argv);
 int fg_cmd_keys (int argc, char **argv);
+int fg_cmd_lint (int argc, char **argv);
 
 /* "fieldguard: " and err's message on stderr; returns FG_EXIT_CANNOT. */
 int fg_cli_fail (const fg_error *err);

@@ -11,6 +11,7 @@ static const fg_verb verbs[] = {
    {"decrypt", "decrypt documents", fg_cmd_decrypt},
    {"encrypt", "encrypt values", fg_cmd_encrypt},
    {"keys", "make, list, change and rewrap data keys", fg_cmd_keys},
+   {"lint", "read a validator as mongod would, and advise", fg_cmd_lint},
 };
 
 int
