@@ -151,7 +151,40 @@ prepare_drop (fg_module *module, const fg_ddl_args *args, change *c, fg_refusal 
                        refusal);
 }
 
-/* Rules move with their collection, except local ones, which stay with the name: what may be lost are the old name's local rules, and the rules of a target that is
+/* What the server itself renames into place: $out, convertToCapped and a rename across databases fill such a collection first. */
+static bool
+is_servers_own (const char *ns)
+{
+   const char *dot = strchr (ns, '.');
+   const char *name = dot ? dot + 1 : "";
+
+   if (strncmp (name, "tmp.agg_out.", 12) == 0) {
+      return true;
+   }
+   return strncmp (name, "tmp", 3) == 0 && strcspn (name, ".") == 8 &&
+          (strncmp (name + 8, ".convertToCapped.", 17) == 0 || strncmp (name + 8, ".renameCollection", 17) == 0);
+}
+
+/* Whoever writes to the old name from now on meets the local rules alone. */
+static bool
+judge_old_name (fg_module *module, const fg_ddl_args *args, const fg_guarded *own, fg_refusal *refusal)
+{
+   char path[FG_ERROR_PATH_MAX];
+   const char *recorded_as_moved = NULL;
+   fg_guarded *left = NULL;
+
+   if (!own || is_servers_own (args->collection->ns)) {
+      return true;
+   }
+   if (!fg_guarded_compile (module, args->collection->ns, NULL, 0, &left, NULL)) {
+      left = NULL;
+   }
+   bool ok = judge_removal (module, args, left, own, path, sizeof path, &recorded_as_moved, refusal);
+   fg_guarded_free (left);
+   return ok;
+}
+
+/* Rules move with their collection, except local ones, which stay with the name: what may be lost are the old name's rules, and the rules of a target that is
  * dropped for it. */
 static bool
 prepare_rename (fg_module *module, const fg_ddl_args *args, change *c, fg_refusal *refusal)
@@ -162,6 +195,9 @@ prepare_rename (fg_module *module, const fg_ddl_args *args, change *c, fg_refusa
    const char *action = NULL;
    char path[FG_ERROR_PATH_MAX];
 
+   if (!judge_old_name (module, args, own, refusal)) {
+      return false;
+   }
    if (module->n_local && args->target_ns && !(own && own->unreadable)) {
       if (!compile_next (module, args->target_ns, own ? own->options : NULL, own ? own->options_len : 0, c, refusal) ||
           !judge_removal (module, args, c->next, own, path, sizeof path, &action, refusal)) {

@@ -295,6 +295,21 @@ def case_rule_removal_is_refused():
         expect_equal(write_error(server.run({"insert": "people", "documents": [{"phone": "555"}]}))[0], 121, "the added rule")
 
 
+def case_rename_away_from_rules():
+    for attitude, ok in (("refuse", 0), ("audit", 1), ("allow", 1)):
+        server = Server()
+        server.settings = {"fieldguard.auditPath": server.audit, "fieldguard.ruleRemoval": attitude}
+        with server:
+            server.run({"create": "people", "validator": SCHEMA})
+            reply = server.run({"renameCollection": "test.people", "to": "test.aside"}, "admin")
+            expect_equal((reply["ok"], reply.get("code")), (ok, None if ok else 72), f"{attitude}: {reply}")
+            names = [c["name"] for c in server.run({"listCollections": 1})["cursor"]["firstBatch"]]
+            expect_equal(names, ["aside" if ok else "people"], attitude)
+            refuse_one(server, names[0])
+            actions = [r["param"]["action"] for r in server.audit_records() if r["atype"] == "fieldguard.ddl" and r["param"]["op"] == "renameCollection"]
+            expect_equal(actions, ["rulesMoved" if ok else "ruleRemovalRefused"], attitude)
+
+
 def case_restart_keeps_rules():
     with tempfile.TemporaryDirectory() as folder:
         server = Server(folder=folder)

@@ -112,7 +112,7 @@ rename_over_rules (void)
       const char *attitude, *source;
       int code;
    } matrix[] = {
-      {"refuse", UNPROTECTED, 72}, {"refuse", PROTECTED, 0}, {"audit", UNPROTECTED, 0}, {"allow", UNPROTECTED, 0}};
+      {"refuse", UNPROTECTED, 72}, {"audit", PROTECTED, 0}, {"audit", UNPROTECTED, 0}, {"allow", UNPROTECTED, 0}};
 
    for (size_t i = 0; i < sizeof matrix / sizeof matrix[0]; i++) {
       world w;
@@ -135,11 +135,47 @@ rename_keeps_rules (void)
 {
    world w;
 
-   begin (&w, NO_SETTINGS);
+   begin (&w, SETTINGS ("fieldguard.ruleRemoval=audit"));
    CU_ASSERT_EQUAL (ddl (&w, FG_DDL_RENAME, w.people, NULL, NULL), 0);
    CU_ASSERT_EQUAL (records (&w, "renameCollection", "rulesMoved"), 1);
    CU_ASSERT_EQUAL (write_doc (&w, json (PLAIN), 0), 121);
    end (&w);
+}
+
+/* Its name would be free for a collection without rules. */
+static void
+rename_away (void)
+{
+   static const struct {
+      const char *attitude, *source;
+      int code;
+      const char *action;
+   } matrix[] = {{"refuse", "hr.new", 72, "ruleRemovalRefused"},
+                 {"audit", "hr.new", 0, "rulesMoved"},
+                 {"allow", "hr.new", 0, "rulesMoved"},
+                 {"refuse", "hr.tmp", 72, "ruleRemovalRefused"},
+                 {"refuse", "hr.tmp12.convertToCapped.x", 72, "ruleRemovalRefused"},
+                 {"refuse", "hr.tmp12345.other", 72, "ruleRemovalRefused"},
+                 {"refuse", "hr.tmp.agg_out.0", 0, "rulesMoved"},
+                 {"refuse", "hr.tmp12345.convertToCapped.people", 0, "rulesMoved"},
+                 {"refuse", "hr.tmp12345.renameCollection", 0, "rulesMoved"}};
+
+   for (size_t i = 0; i < sizeof matrix / sizeof matrix[0]; i++) {
+      world w;
+      char attitude[64];
+      snprintf (attitude, sizeof attitude, "fieldguard.ruleRemoval=%s", matrix[i].attitude);
+      begin (&w, SETTINGS (attitude));
+      fg_collection *source = fg_collection_new (matrix[i].source, NULL, NULL);
+      CU_ASSERT_EQUAL (ddl (&w, FG_DDL_CREATE, source, PROTECTED, NULL), 0);
+      CU_ASSERT_EQUAL (ddl (&w, FG_DDL_RENAME, source, NULL, w.people), matrix[i].code);
+      CU_ASSERT_EQUAL (records (&w, "renameCollection", matrix[i].action), 1);
+      bson_t *plain = json (PLAIN);
+      CU_ASSERT_EQUAL (write_raw (&w, source, bson_get_data (plain), plain->len, 0, true), 121);
+      bson_destroy (plain);
+      CU_ASSERT_EQUAL (ddl (&w, FG_DDL_DROP, source, NULL, NULL), 0);
+      fg_collection_free (source);
+      end (&w);
+   }
 }
 
 static void
@@ -197,6 +233,7 @@ const fg_test fg_tests[] = {{"rule_removal", rule_removal},
                             {"drop_and_create_again", drop_and_create_again},
                             {"rename_over_rules", rename_over_rules},
                             {"rename_keeps_rules", rename_keeps_rules},
+                            {"rename_away", rename_away},
                             {"capped_keeps_rules", capped_keeps_rules},
                             {"abandoned", abandoned},
                             {"off_vetoes_nothing", off_vetoes_nothing},
