@@ -194,7 +194,7 @@ fg_kms_reply_base64 (const fg_kms_call *call, const fg_http_reply *reply, const 
    size_t n = 0;
 
    *out = NULL;
-   if (!fg_kms_reply_text (call, reply, path, &text, err)) {
+   if (!fg_kms_reply_text (call, reply, path, &text, err) || !text) {
       return false;
    }
    *out = fg_secret_new (text->len, err);

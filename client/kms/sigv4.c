@@ -129,7 +129,7 @@ append_parameter (fg_buf *out, const piece *p)
 static void
 append_query (fg_buf *out, const char *query)
 {
-   piece pieces[PARAMETERS_MAX];
+   piece pieces[PARAMETERS_MAX] = {{0}};
    size_t n = 0;
 
    for (const char *p = query; p && *p;) {

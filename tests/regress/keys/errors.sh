@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2016 # the dollar signs are MongoDB's
 # shellcheck source=tests/regress/keys/common.bash
 . "$FG_TOP/tests/regress/keys/common.bash"
 det=("${secrets[@]}" --key-alt-name ssn --algorithm Deterministic)
