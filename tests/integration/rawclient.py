@@ -20,6 +20,8 @@ def encode(document):
             out += b"\x02" + key + struct.pack("<i", len(data)) + data
         elif isinstance(value, dict):
             out += b"\x03" + key + encode(value)
+        elif isinstance(value, bytes):  # ciphertext
+            out += b"\x05" + key + struct.pack("<iB", len(value), 6) + value
         elif isinstance(value, list):
             out += b"\x04" + key + encode({str(i): v for i, v in enumerate(value)})
         elif isinstance(value, Long):

@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plaintext on every way into a protected field: none may be stored, answered with the value in an error outside mongod's own members, or logged."""
 
+import base64
 import glob
+import json
 import os
 import tempfile
 
 import fgtest
+import rawclient
 from fgtest import Server, binary, ciphertext, encrypt_rule, expect, expect_equal, write_error
 
 SECRET = "zz-plain-secret"
@@ -202,8 +205,6 @@ def case_local_rules():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "policy.json")
         with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="utf-8") as f:
-            import json
-
             json.dump({"policies": [{"ns": "test.t", "validator": SCHEMA}]}, f)
         server = Server(folder=folder)
         server.settings = {"fieldguard.auditPath": server.audit, "fieldguard.policyFile": path, "fieldguard.ruleRemoval": "audit"}
@@ -229,6 +230,52 @@ def case_drop_and_collmod_between_writes():
         expect_equal(write_error(server.run(update({"$set": {"n": 1}})))[0], 121, "what was invalid before may not stay so")
         expect_equal(stored(server), before)
         expect_equal(write_error(server.run(update({"$unset": {"ssn": 1}})))[0], 0, "mending")
+
+
+class Pairs(dict):
+    """A document with its names as they are: repeated, in this order."""
+
+    def __init__(self, *pairs):
+        super().__init__(pairs)
+        self.pairs = pairs
+
+    def items(self):
+        return self.pairs
+
+
+def case_names_that_no_driver_sends():
+    good = base64.b64decode(CIPHER["$binary"]["base64"])
+    documents = (
+        Pairs(("ssn", good), ("ssn", SECRET)),
+        Pairs(("ssn", SECRET), ("ssn", good)),
+        Pairs(("deep", {"er": good}), ("deep", {"er": SECRET})),
+        Pairs(("deep", Pairs(("er", good), ("er", SECRET)))),
+        Pairs(("list", Pairs(("0", {"x": good}), ("0", {"x": SECRET})))),
+        Pairs(("", 1), ("ssn", SECRET)),
+        Pairs(("deep.er", SECRET)),
+        Pairs(("deep", {"er": good}), ("deep.er", SECRET)),
+    )
+    with Server() as server:
+        protected(server)
+        client = rawclient.Client(server.port)
+        first_code = lambda reply: (reply.get("writeErrors") or [reply])[0].get("code", 0)
+        for document in documents:
+            for reply in (
+                client.run({"insert": "t", "documents": [document]}),
+                client.run({"insert": "t", "bypassDocumentValidation": True}, documents=("documents", [document])),
+                client.run({"update": "t", "updates": [{"q": {"_id": 1}, "u": document, "upsert": True}]}),
+                client.run({"update": "t"}, documents=("updates", [{"q": {"_id": 1}, "u": document, "upsert": True}])),
+                client.run({"update": "t", "updates": [{"q": {"_id": 1}, "u": {"$set": document}, "upsert": True}]}),
+                client.run({"update": "t", "updates": [{"q": {"_id": 1}, "u": {"$setOnInsert": document}, "upsert": True}]}),
+                client.run({"update": "t", "updates": [{"q": {"_id": 1}, "u": [{"$replaceWith": {"$literal": document}}], "upsert": True}]}),
+                client.run({"findAndModify": "t", "query": {"_id": 1}, "update": document, "upsert": True}),
+                client.run({"bulkWrite": 1, "ops": [{"insert": 0, "document": document}], "nsInfo": [{"ns": "test.t"}]}, "admin"),
+            ):
+                expect(first_code(reply) != 0 or reply.get("nErrors"), f"accepted {document.pairs}: {reply}")
+                expect_equal(client.run({"count": "t"})["n"], 0, f"{document.pairs}: {reply}")
+        reply = client.run({"insert": "t"}, documents=("documents", [{"_id": 1, "ssn": good, "deep": {"er": good}, "": 1}]))
+        expect_equal((first_code(reply), reply.get("n")), (0, 1), f"{reply}")
+        client.close()
 
 
 def case_no_secret_in_any_file_or_log():

@@ -107,7 +107,8 @@ load_entries (fgd_store *store, MDB_txn *mdb, fg_error *err)
    }
    mdb_cursor_close (cursor);
    store->catalog = catalog;
-   return ok;
+   /* Half a catalog would be collections without their rules. */
+   return ok && (rc == MDB_NOTFOUND || fgd_store_error (err, rc, "reading the catalog"));
 }
 
 /* Record ids only grow; the highest in use anywhere is where this run goes on. */
@@ -125,13 +126,15 @@ find_last_record (fgd_store *store, MDB_txn *mdb, const fgd_coll *coll, fg_error
       return fgd_store_error (err, rc, "reading records");
    }
    rc = mdb_cursor_get (cursor, &key, NULL, MDB_SET_RANGE);
-   rc = mdb_cursor_get (cursor, &key, NULL, rc == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
+   if (rc == 0 || rc == MDB_NOTFOUND) {
+      rc = mdb_cursor_get (cursor, &key, NULL, rc == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
+   }
    if (rc == 0 && key.mv_size == FGD_RECORD_KEY && fgd_get_u64be (key.mv_data) == coll->id) {
       uint64_t last = fgd_get_u64be ((const uint8_t *)key.mv_data + 8);
       store->next_record = last > store->next_record ? last : store->next_record;
    }
    mdb_cursor_close (cursor);
-   return true;
+   return rc == 0 || rc == MDB_NOTFOUND || fgd_store_error (err, rc, "reading records");
 }
 
 static bool

@@ -152,6 +152,20 @@ open_databases (fgd_store *store, const char *path, fg_error *err)
    return rc == 0 || open_failed (err, path, rc);
 }
 
+/* A first write is only durable once the folder names the file that it is in. */
+static bool
+sync_folder (const char *path, fg_error *err)
+{
+   int fd = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+   if (fd < 0) {
+      return fg_error_set_errno (err, errno, path, "opening the data folder");
+   }
+   bool ok = fsync (fd) == 0 || errno == EINVAL || fg_error_set_errno (err, errno, path, "syncing the data folder");
+   close (fd);
+   return ok;
+}
+
 /* --- open and close ------------------------------------------------------------------------------------------------- */
 
 fgd_store *
@@ -177,7 +191,8 @@ fgd_store_open (const fgd_store_options *options, fg_error *err)
    pthread_rwlock_init (&store->publish, NULL);
    store->cursors = fgd_cursors_new (e);
    if (!store->cursors || !lock_folder (store, options->path, e) || !open_env (store, options, e) ||
-       !open_databases (store, options->path, e) || !fgd_catalog_load (store, e) || !fgd_writer_start (store, e)) {
+       !open_databases (store, options->path, e) || !sync_folder (options->path, e) || !fgd_catalog_load (store, e) ||
+       !fgd_writer_start (store, e)) {
       fgd_store_close (store);
       return NULL;
    }
