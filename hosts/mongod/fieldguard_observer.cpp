@@ -7,6 +7,8 @@
 
 #include "fieldguard_core.h"
 
+#include <thread>
+
 namespace mongo::fieldguard {
 namespace {
 
@@ -150,15 +152,18 @@ private:
    }
 };
 
-/* The observer must be in mongod's registry before a second thread uses it: on the start-up thread's first operation context after
- * mongod has set its own. There, too, the data directory is locked, so that a second server on it has gone before it opens our files. */
+/* The observer must be in mongod's registry, whose list has no lock, before anybody uses it: on the start-up thread's first operation context
+ * after mongod has set its own. Other threads (the journal flusher is one) have theirs sooner. By then, too, the data directory is locked, so that a
+ * second server on it has gone before it opens our files. */
+const std::thread::id startupThread = std::this_thread::get_id ();
+
 class Installer final : public ServiceContext::ClientObserver {
 public:
    void onCreateClient (Client *) override {}
    void onDestroyClient (Client *) override {}
    void onCreateOperationContext (OperationContext *opCtx) override {
       auto *service = opCtx->getServiceContext ();
-      if (_installed || !loader () || !service->getOpObserver ()) {
+      if (_installed || !loader () || std::this_thread::get_id () != startupThread || !service->getOpObserver ()) {
          return;
       }
       _installed = true;
@@ -178,7 +183,7 @@ public:
    }
 
 private:
-   bool _installed = false; /* set before any second thread exists */
+   std::atomic<bool> _installed{false}; /* set by the start-up thread only */
 };
 
 ServiceContext::ConstructorActionRegisterer registerInstaller ("FieldguardInstaller", [] (ServiceContext *service) {
