@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -204,7 +205,24 @@ static const fg_key_vault_ops file_ops = {
    .free = file_free,
 };
 
-/* Resolved once, so that a symbolic link keeps pointing where it does when its target is replaced. */
+/* The absolute path of a file that does not exist, in a folder that does. */
+static char *
+absolute_new (const char *path)
+{
+   char *copy = strdup (path);
+   char *folder = copy ? realpath (dirname (copy), NULL) : NULL;
+   const char *slash = strrchr (path, '/');
+   char *absolute = NULL;
+
+   if (folder && asprintf (&absolute, "%s/%s", folder, slash ? slash + 1 : path) < 0) {
+      absolute = NULL;
+   }
+   free (folder);
+   free (copy);
+   return absolute;
+}
+
+/* Resolved once: a symbolic link keeps pointing where it does when its target is replaced, and the process may change its folder. */
 static bool
 resolve (file_vault *v, const char *path, bool create, fg_error *err)
 {
@@ -213,7 +231,10 @@ resolve (file_vault *v, const char *path, bool create, fg_error *err)
       return fg_error_set_errno (err, errno, path, "cannot open the key vault");
    }
    if (!v->path) {
-      v->path = strdup (path);
+      v->path = absolute_new (path);
+      if (!v->path) {
+         return fg_error_set_errno (err, errno, path, "cannot open the key vault's folder");
+      }
    }
    char *copy = v->path ? strdup (v->path) : NULL;
    v->folder = copy ? strdup (dirname (copy)) : NULL;

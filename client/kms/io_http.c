@@ -199,10 +199,12 @@ fg_io_http (void *ctx, const fg_tls_options *tls, int64_t timeout_ms, const fg_h
    char detail[CURL_ERROR_SIZE] = "";
    struct curl_slist *headers = NULL;
    char *url = NULL;
+   fg_sigpipe sigpipe;
    bool ok = false;
 
    (void)ctx;
    *failure = FG_IO_FATAL;
+   fg_sigpipe_block (&sigpipe);
    pthread_once (&once, set_up_curl);
    CURL *curl = curl_ready ? curl_easy_init () : NULL;
    if (!curl || asprintf (&url, "https://%s%s", request->endpoint, request->path) < 0) {
@@ -222,5 +224,6 @@ done:
    curl_easy_cleanup (curl);
    free_headers (headers);
    free (url);
+   fg_sigpipe_restore (&sigpipe);
    return ok;
 }

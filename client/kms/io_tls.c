@@ -8,7 +8,6 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -261,35 +260,6 @@ receive_message (connection *c, fg_secret **reply, fg_error *err)
    return true;
 }
 
-/* SSL_write to a closed connection raises SIGPIPE: blocked in this thread for the time of the exchange, and taken away if it came. */
-static void
-block_sigpipe (sigset_t *old, bool *pending)
-{
-   sigset_t pipe_set;
-   sigset_t waiting;
-
-   sigemptyset (&pipe_set);
-   sigaddset (&pipe_set, SIGPIPE);
-   sigpending (&waiting);
-   *pending = sigismember (&waiting, SIGPIPE) == 1;
-   pthread_sigmask (SIG_BLOCK, &pipe_set, old);
-}
-
-static void
-restore_sigpipe (const sigset_t *old, bool was_pending)
-{
-   const struct timespec none = {0, 0};
-   sigset_t pipe_set;
-
-   sigemptyset (&pipe_set);
-   sigaddset (&pipe_set, SIGPIPE);
-   if (!was_pending) {
-      while (sigtimedwait (&pipe_set, NULL, &none) == SIGPIPE) {
-      }
-   }
-   pthread_sigmask (SIG_SETMASK, old, NULL);
-}
-
 static void
 disconnect (connection *c)
 {
@@ -310,8 +280,7 @@ fg_io_kmip (void *ctx, const fg_tls_options *tls, int64_t timeout_ms, const char
 {
    connection c = {.fd = -1, .deadline_ms = monotonic_ms () + timeout_ms};
    char host[256];
-   sigset_t old;
-   bool pending;
+   fg_sigpipe sigpipe;
 
    (void)ctx;
    *reply = NULL;
@@ -322,11 +291,11 @@ fg_io_kmip (void *ctx, const fg_tls_options *tls, int64_t timeout_ms, const char
    memcpy (host, endpoint, (size_t)(colon - endpoint));
    host[colon - endpoint] = '\0';
    ERR_clear_error ();
-   block_sigpipe (&old, &pending);
+   fg_sigpipe_block (&sigpipe);
    bool ok = set_up_tls (&c, tls, err) && connect_to (&c, host, colon + 1, err) && shake_hands (&c, host, err) &&
              send_all (&c, message, len, err) && receive_message (&c, reply, err);
    disconnect (&c);
-   restore_sigpipe (&old, pending);
+   fg_sigpipe_restore (&sigpipe);
    return ok;
 }
 
