@@ -107,4 +107,20 @@ def case_a_vault_that_is_not_there():
         assert "database.collection" in v.run("keys", "list", status=2)
 
 
+def case_the_example_application():
+    with Vault() as v:
+        key = os.path.join(v.folder.name, "master.key")
+        with open(key, "wb") as f:
+            f.write(bytes(range(96)))
+        line = [os.path.join(fgtest.BUILD, "tests", "examples", "client_app"), f"mongodb://127.0.0.1:{v.server.port}", key]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        stored, read = (x.split(": ", 1)[1] for x in done.stdout.splitlines())
+        assert "457-55-5462" not in stored and "left-handed" not in stored, stored
+        plain = json.loads(read)
+        assert plain["ssn"] == "457-55-5462" and plain["notes"] == "left-handed" and plain["name"] == "Ada", read
+        # The command opens what the application stored.
+        assert json.loads(v.run("decrypt", stdin=stored + "\n"))["ssn"] == "457-55-5462"
+
+
 fgtest.main(globals(), "client-vault")
