@@ -232,6 +232,7 @@ fgd_bad_bson (fg_error *err)
    return fg_error_set (err, FG_ERROR_BSON, FG_E_INVALID, NULL, "a document is not well-formed BSON");
 }
 
+#undef fgd_no_memory
 bool
 fgd_no_memory (fg_error *err)
 {
