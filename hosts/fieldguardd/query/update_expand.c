@@ -125,6 +125,7 @@ spell (expansion *e, fgd_node *node, size_t depth, fg_error *err)
    }
    e->parts[depth] = *part;
    if (part->kind == FGD_PART_POSITIONAL) {
+      /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a run always stands behind an expansion */
       if (e->run->context->positional == SIZE_MAX) {
          return fgd_fail (err, FGD_BAD_VALUE, "The positional operator did not find the match needed from the query.");
       }
