@@ -144,8 +144,8 @@ fg_rules_add_pattern (fg_rules *rules, const char *source, size_t len, uint32_t 
    }
    int code = 0;
    PCRE2_SIZE offset = 0;
-   pcre2_code *compiled =
-      pcre2_compile ((PCRE2_SPTR)source, len, PCRE2_UTF | PCRE2_MATCH_INVALID_UTF, &code, &offset, NULL);
+   /* Bytes, not characters: as mongod matches names against patternProperties. */
+   pcre2_code *compiled = pcre2_compile ((PCRE2_SPTR)source, len, 0, &code, &offset, NULL);
    if (!compiled) {
       char text[160] = "";
       (void)pcre2_get_error_message (code, (PCRE2_UCHAR *)text, sizeof text);

@@ -226,6 +226,14 @@ patterns (void)
    ASSERT_ACCEPTED (rule, "{'_id':7,'enc_a':'@2 1 16 82','my_secret':'@2 1 2 82','other':{'in':'@2 1 2 82'}}");
 }
 
+/* As the native validator has it: otherwise a name would be ciphertext for one and free for the other. */
+static void
+patterns_see_bytes (void)
+{
+   ASSERT_REFUSED (SCHEMA ("{'patternProperties':{'^..$':{'encrypt':{}}}}"), "{'\u00e9':1}", "notEncrypted");
+   ASSERT_ACCEPTED (SCHEMA ("{'patternProperties':{'^.$':{'encrypt':{}}}}"), "{'\u00e9':1}");
+}
+
 static void
 additional_properties_spare_spelled_names (void)
 {
@@ -351,6 +359,7 @@ const fg_test fg_tests[] = {{"every_truncation_is_an_error", every_truncation_is
                             {"deep_unprotected_parts_are_hopped_over", deep_unprotected_parts_are_hopped_over},
                             {"sixteen_mebibytes", sixteen_mebibytes},
                             {"patterns", patterns},
+                            {"patterns_see_bytes", patterns_see_bytes},
                             {"additional_properties_spare_spelled_names", additional_properties_spare_spelled_names},
                             {"many_patterns", many_patterns},
                             {"a_match_limit_is_an_error", a_match_limit_is_an_error},
