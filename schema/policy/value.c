@@ -271,7 +271,9 @@ fg_policy_judge (const fg_policy *policy, const fg_policy_rule *rule, uint8_t ty
    const uint8_t *blob = value + 5;
    const size_t blob_len = len - 5;
    if (!policy->strict) {
-      return judge_lax (rule, blob, blob_len);
+      const bool insert_payload =
+         phase == FG_PHASE_WIRE && rule->kind != FG_POLICY_CSFLE && blob_len > 0 && blob[0] == 11;
+      return insert_payload ? judge_insert_payload (policy, rule, blob, blob_len) : judge_lax (rule, blob, blob_len);
    }
    if (blob_len == 0 || blob[0] > LAST_FIRST_BYTE || (rule->first_bytes >> blob[0] & 1) == 0) {
       return judge_first_byte (policy, rule, blob, blob_len, phase);

@@ -254,6 +254,24 @@ insert_payload_on_the_wire (void)
                     FG_REASON_WRONG_ALGORITHM);
 }
 
+/* What is legal on the wire does not hang on how strictly the stored value is judged. */
+static void
+insert_payload_on_the_wire_not_strict (void)
+{
+   fg_policy_options options = FG_POLICY_OPTIONS_INIT;
+   options.strict = false;
+   fg_policy *policy =
+      compile_with (FIELDS ("ssn", ",'bsonType':'string','queries':{'queryType':'equality'}"), &options, NULL);
+   bson_t *doc = insert_payload (1, 2), *other = insert_payload (2, 2);
+
+   CU_ASSERT_EQUAL (reason_of_bytes (policy, bson_get_data (doc), doc->len, FG_PHASE_WIRE), FG_REASON_NONE);
+   CU_ASSERT_EQUAL (reason_of_bytes (policy, bson_get_data (other), other->len, FG_PHASE_WIRE), FG_REASON_WRONG_KEY);
+   CU_ASSERT_NOT_EQUAL (reason_of_bytes (policy, bson_get_data (doc), doc->len, FG_PHASE_STORED), FG_REASON_NONE);
+   bson_destroy (doc);
+   bson_destroy (other);
+   fg_policy_free (policy);
+}
+
 const char *const fg_suite_name = "policy.gaps";
 const fg_test fg_tests[] = {
    {"g1_any_bindata_6_without_type", g1_any_bindata_6_without_type},
@@ -270,4 +288,5 @@ const fg_test fg_tests[] = {
    {"g26_scalar_on_the_path_of_an_encrypted_field", g26_scalar_on_the_path_of_an_encrypted_field},
    {"payloads_of_the_wire_are_never_at_rest", payloads_of_the_wire_are_never_at_rest},
    {"insert_payload_on_the_wire", insert_payload_on_the_wire},
+   {"insert_payload_on_the_wire_not_strict", insert_payload_on_the_wire_not_strict},
    {NULL, NULL}};
