@@ -16,6 +16,7 @@ typedef struct gen {
    const uint8_t *data;
    size_t len, at;
    unsigned budget; /* elements still to be made, so that no input grows without bound */
+   bool top; /* the schema being made speaks of the document itself: encrypt is then rare */
    bool metadata; /* whether encryptedFields stand beside the validator: encrypt is then rare */
 } gen;
 

@@ -43,6 +43,8 @@ schema_list (gen *g, bson_t *out, const char *name, int depth)
 static void
 named_schemas (gen *g, bson_t *out, const char *name, int depth)
 {
+   bool top = g->top;
+   g->top = false;
    static const char *const patterns[] = {"^a", "b", "c$", "^.$", "", "^a[.]", "0", "(", "d|x"};
    bool by_pattern = strcmp (name, "patternProperties") == 0;
    bson_t sub = BSON_INITIALIZER;
@@ -55,6 +57,7 @@ named_schemas (gen *g, bson_t *out, const char *name, int depth)
    }
    bson_append_document (out, name, -1, &sub);
    bson_destroy (&sub);
+   g->top = top;
 }
 
 static void
@@ -66,7 +69,7 @@ names (gen *g, bson_t *out, const char *name)
    for (unsigned i = 0; i < n; i++) {
       snprintf (index, sizeof index, "%u", i);
       if (gen_chance (g, 4)) {
-         wrong (g, &list, index);
+         bson_append_int32 (&list, index, -1, 1);
       } else {
          bson_append_utf8 (&list, index, -1, i ? "c" : gen_name (g), -1);
       }
@@ -256,16 +259,21 @@ pattern (gen *g, bson_t *out)
 static void
 flag_or_schema (gen *g, bson_t *out, const char *name, int depth)
 {
+   bool top = g->top;
+   g->top = false;
    if (gen_chance (g, 350)) {
       bson_append_bool (out, name, -1, gen_pick (g, 2));
    } else {
       sub_schema (g, out, name, depth);
    }
+   g->top = top;
 }
 
 static void
 items (gen *g, bson_t *out, int depth)
 {
+   bool top = g->top;
+   g->top = false;
    if (gen_chance (g, 400)) {
       schema_list (g, out, "items", depth);
       if (gen_chance (g, 500)) {
@@ -274,6 +282,7 @@ items (gen *g, bson_t *out, int depth)
    } else {
       sub_schema (g, out, "items", depth);
    }
+   g->top = top;
 }
 
 static void
@@ -340,7 +349,7 @@ one_keyword (gen *g, bson_t *out, int depth)
    case 1:
    case 2:
    case 3:
-      if (!g->metadata || gen_chance (g, 30)) {
+      if ((!g->metadata && !g->top) || gen_chance (g, 30)) {
          encrypt (g, out, "encrypt");
       }
       break;
@@ -450,6 +459,7 @@ query (gen *g, bson_t *out, int depth)
          gen_value_of_type (g, out, gen_name (g), plain[gen_pick (g, 7)], 0);
       } else {
          bson_t schema = BSON_INITIALIZER;
+         g->top = true;
          gen_schema (g, &schema, 3);
          bson_append_document (out, "$jsonSchema", -1, &schema);
          bson_destroy (&schema);

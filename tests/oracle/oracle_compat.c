@@ -298,7 +298,8 @@ allowed_properties (const keyword *k, const bson_t *object)
       if (has_patterns) {
          bson_iter_recurse (&patterns, &it);
          while (bson_iter_next (&it)) {
-            if (oracle_pattern_matches (bson_iter_key (&it), strlen (bson_iter_key (&it)), false, name, strlen (name))) {
+            if (oracle_pattern_matches (bson_iter_key (&it), strlen (bson_iter_key (&it)), false, name,
+                                        strlen (name))) {
                other = false;
                holds = check_alone (&it, &field, k) && holds;
             }
@@ -542,10 +543,12 @@ object_keywords (const bson_t *schema, const oracle_types *stated, place at)
    return !(oracle_find (schema, "dependencies", &it) && !dependencies (&it, schema, at)) && holds;
 }
 
+/* What is not there is as undefined. */
 static bool
 is_member (const bson_iter_t *value, void *arg)
 {
-   return value && oracle_equal (value, arg, false);
+   const bson_iter_t *member = arg;
+   return value ? oracle_equal (value, member, false) : bson_iter_type (member) == BSON_TYPE_UNDEFINED;
 }
 
 static bool

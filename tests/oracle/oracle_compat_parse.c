@@ -226,7 +226,7 @@ names_in (const bson_iter_t *value)
       }
       bson_iter_recurse (value, &other);
       while (bson_iter_next (&other) && bson_iter_offset (&other) != bson_iter_offset (&it)) {
-         if (strcmp (bson_iter_utf8 (&other, NULL), bson_iter_utf8 (&it, NULL)) == 0) {
+         if (oracle_equal (&other, &it, false)) {
             return FAILED_TO_PARSE;
          }
       }
