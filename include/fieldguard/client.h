@@ -101,8 +101,9 @@ typedef struct fg_client_options {
       kms_providers; /* the drivers' kmsProviders document: {local: {key}, aws: {...}, "aws:eu": {...}}; copied into secrets */
    const bson_t *
       tls_options; /* NULL, or {<provider>: {tlsCAFile, tlsCertificateKeyFile, tlsCertificateKeyFilePassword}}; insecure options are refused */
-   int64_t
-      key_expiration_ms; /* how long an unwrapped key is kept, counted from its unwrapping; 0: for ever; the drivers' default is 60000 */
+   /* How long an unwrapped key is kept, counted from its unwrapping; 0: for ever; the drivers' default is 60000. Nobody gets an expired key; the next encryption
+    * or decryption wipes it. */
+   int64_t key_expiration_ms;
    size_t cache_max_keys; /* unwrapped keys kept at most; the one that expires first makes room. 0: 10000 */
    int64_t kms_timeout_ms; /* for one exchange with a KMS, connecting included. 0: 10000 */
 } fg_client_options;

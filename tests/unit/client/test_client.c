@@ -4,6 +4,7 @@
 #include "client/secret/secret.h"
 #include "tests/unit/client/vectors.h"
 
+#include <pthread.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -334,6 +335,66 @@ test_documents (void)
    fg_key_vault_free (vault);
 }
 
+/* Keys that expire, make room for each other and are revoked while four threads use them. */
+typedef struct worker {
+   fg_client *client;
+   const char *name;
+   size_t failures;
+} worker;
+
+static void *
+work (void *arg)
+{
+   worker *w = arg;
+   fg_encrypt_options options = FG_ENCRYPT_OPTIONS_INIT;
+
+   options.key_alt_name = w->name;
+   options.algorithm = FG_ALGORITHM_RANDOM;
+   for (int i = 0; i < 200; i++) {
+      bson_value_t value = text_value ("shared");
+      bson_value_t blob, back;
+      if (!fg_client_encrypt (w->client, &value, &options, &blob, NULL)) {
+         w->failures++;
+         continue;
+      }
+      if (fg_client_decrypt (w->client, &blob, &back, NULL)) {
+         w->failures += strcmp (back.value.v_utf8.str, "shared") != 0;
+         bson_value_destroy (&back);
+      } else {
+         w->failures++;
+      }
+      bson_value_destroy (&blob);
+      if (i % 50 == 49) {
+         fg_client_forget_key (w->client, NULL);
+      }
+   }
+   return NULL;
+}
+
+static void
+test_threads (void)
+{
+   static const char *const names[] = {"a", "b", "c", "a"};
+   fg_key_vault *vault = fg_key_vault_memory_new (NULL);
+   fg_client *client = local_client (vault, zero_master, 50, 3);
+   pthread_t threads[4];
+   worker workers[4];
+   uint8_t id[16];
+
+   CU_ASSERT_TRUE_FATAL (client && create (client, "a", id, NULL) && create (client, "b", id, NULL) &&
+                         create (client, "c", id, NULL));
+   for (size_t i = 0; i < 4; i++) {
+      workers[i] = (worker){.client = client, .name = names[i]};
+      CU_ASSERT_EQUAL_FATAL (pthread_create (&threads[i], NULL, work, &workers[i]), 0);
+   }
+   for (size_t i = 0; i < 4; i++) {
+      pthread_join (threads[i], NULL);
+      CU_ASSERT_EQUAL (workers[i].failures, 0);
+   }
+   fg_client_free (client);
+   fg_key_vault_free (vault);
+}
+
 static void
 test_bad_configurations (void)
 {
@@ -377,6 +438,7 @@ const fg_test fg_tests[] = {
    {"wrong_master_key", test_wrong_master_key},
    {"key_vectors", test_key_vectors},
    {"documents", test_documents},
+   {"threads", test_threads},
    {"bad_configurations", test_bad_configurations},
    {NULL, NULL},
 };
