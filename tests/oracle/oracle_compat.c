@@ -633,8 +633,8 @@ check_schema (const bson_t *schema, place at)
    bson_iter_t it;
    bool holds = true;
 
-   if (!at.path && stated.stated && !oracle_types_have (&stated, BSON_TYPE_DOCUMENT)) {
-      return false;
+   if (!at.path) {
+      holds = !stated.stated || oracle_types_have (&stated, BSON_TYPE_DOCUMENT);
    }
    if (at.path) {
       holds = (!stated.stated || has_type (at, &stated)) && holds;

@@ -35,11 +35,13 @@ typedef struct rule {
    oracle_types types;
 } rule;
 
+typedef enum formula_kind { ALL_OF, ONE_OF, RULE } formula_kind;
+
 /* A conjunction of rules and alternatives; an alternative is a list of conjunctions. */
 typedef struct formula {
    struct formula *next; /* among siblings */
    struct formula *children; /* of a conjunction: rules and alternatives; of an alternative: conjunctions */
-   enum { ALL_OF, ONE_OF, RULE } kind;
+   formula_kind kind;
    unsigned rule; /* of RULE: its number */
 } formula;
 

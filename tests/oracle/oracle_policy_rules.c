@@ -19,7 +19,7 @@ typedef struct way {
 static void from_schema (oracle_policy *policy, formula *all, const bson_t *schema, const way *above);
 
 static formula *
-add (formula *parent, int kind)
+add (formula *parent, formula_kind kind)
 {
    formula *f = calloc (1, sizeof *f);
    if (!f) {
