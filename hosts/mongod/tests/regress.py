@@ -363,10 +363,25 @@ def case_rename_across_databases(host):
     refused(insert_one, host.other["clean"], PLAIN)
 
 
+def removal_in_audit(host, function):
+    host.setting("ruleRemoval", "audit")
+    try:
+        return function()
+    finally:
+        host.setting("ruleRemoval", "refuse")
+
+
+def case_rename_away_is_refused(host):
+    c = host.fresh()
+    host.db["renamed"].drop()
+    refused(lambda c, v, b: c.rename("renamed"), c, None, code=72)
+    refused(insert_one, c, PLAIN)
+
+
 def case_rename_keeps_rules(host):
     c = host.fresh()
     host.db["renamed"].drop()
-    c.rename("renamed")
+    removal_in_audit(host, lambda: c.rename("renamed"))
     refused(insert_one, host.db["renamed"], PLAIN)
     insert_one(host.db["renamed"], cipher(), False)
 
@@ -387,7 +402,7 @@ def case_rename_over_protected_is_refused(host):
 def case_rename_over_with_same_rules(host):
     host.fresh("from")
     c = host.fresh()
-    host.db["from"].rename("t", dropTarget=True)
+    removal_in_audit(host, lambda: host.db["from"].rename("t", dropTarget=True))
     refused(insert_one, c, PLAIN)
 
 
@@ -405,14 +420,10 @@ def case_coll_mod_removal_is_refused(host):
 
 def case_coll_mod_removal_in_audit(host):
     c = host.fresh()
-    host.setting("ruleRemoval", "audit")
-    try:
-        before = host.counters()["auditRecords"]
-        host.db.command({"collMod": "t", "validator": {}})
-        assert host.counters()["auditRecords"] > before
-        insert_one(c, PLAIN, False)
-    finally:
-        host.setting("ruleRemoval", "refuse")
+    before = host.counters()["auditRecords"]
+    removal_in_audit(host, lambda: host.db.command({"collMod": "t", "validator": {}}))
+    assert host.counters()["auditRecords"] > before
+    insert_one(c, PLAIN, False)
 
 
 def case_coll_mod_adds_rules(host):
