@@ -153,7 +153,9 @@ print_text (const job *j)
       printf ("does not parse%s%s: %s (%d): %s\n", j->parse.path[0] ? " at " : "", j->parse.path,
               fg_server_code_name (code, buf, sizeof buf), code, j->parse.message);
    }
-   fwrite (j->lint.text.data, 1, j->lint.text.len, stdout);
+   if (j->lint.text.len > 0) {
+      fwrite (j->lint.text.data, 1, j->lint.text.len, stdout);
+   }
 }
 
 int
