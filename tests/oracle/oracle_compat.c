@@ -440,7 +440,9 @@ restricted (const oracle_types *stated, applies what, place at, bool leaf_arrays
          numeric = numeric || (oracle_is_number (t) && stated->bits == oracle_type_bit (t));
       }
       bool applies_here = what == NUMBERS ? stated->number || numeric : !stated->number && stated->bits == wanted.bits;
-      return !applies_here || oracle_any (at.doc, at.path, leaf_arrays, test, k);
+      bool passes = oracle_any (at.doc, at.path, leaf_arrays, test,
+                                k); /* asked even where it does not count: what it meets does */
+      return !applies_here || passes;
    }
    return !has_type (at, &wanted) || oracle_any (at.doc, at.path, leaf_arrays, test, k);
 }
