@@ -30,12 +30,14 @@ demand (bool condition)
    }
 }
 
-/* libbson calls names corrupt that are not UTF-8: what was given must pass it before what is made of it has to. */
+/* libbson calls some documents corrupt whose names or strings are not UTF-8, depending on where they stand: what was given
+ * must be UTF-8 throughout before what is made of it has to pass. */
 static bool
 is_clean (const uint8_t *bytes, size_t len)
 {
    bson_t view;
-   return bson_init_static (&view, bytes, len) && bson_validate (&view, BSON_VALIDATE_NONE, NULL);
+   return bson_init_static (&view, bytes, len) &&
+          bson_validate (&view, BSON_VALIDATE_UTF8 | BSON_VALIDATE_UTF8_ALLOW_NULL, NULL);
 }
 
 static void
