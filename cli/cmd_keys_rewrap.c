@@ -12,7 +12,7 @@ static const char help[] = "usage: fieldguard keys rewrap --key-vault VAULT --km
                            "a document is changed only if it still is what was\n"
                            "read. Data stays as it is: no ciphertext changes.\n"
                            "\n" FG_KEYS_OPTIONS "  --filter JSON        which keys; all without it. Vaults in files "
-                                                "know equality and $in on _id, keyAltNames, status and\n"
+                           "know equality and $in on _id, keyAltNames, status and\n"
                            "                       masterKey.<field>\n"
                            "\n"
                            "Exit status: 0 all matching keys rewrapped, 1 some were changed by somebody else meanwhile "

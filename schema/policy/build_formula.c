@@ -56,8 +56,8 @@ cut_down (fg_build *build, fg_vec *expressions, uint32_t at, cut *out, fg_error 
       return true;
    }
    for (uint32_t child = self->first_marked; child != FG_POLICY_NONE; child = formulas[child].next_marked) {
-      cut part;
-      uint32_t whole;
+      cut part = {FG_POLICY_NONE, FG_POLICY_NONE};
+      uint32_t whole = FG_POLICY_NONE;
       if (!cut_down (build, expressions, child, &part, err)) {
          return false;
       }
@@ -125,8 +125,8 @@ fg_build_formula (fg_build *build, const uint32_t *nodes, uint32_t n, uint32_t *
 {
    fg_vec expressions = {NULL, 0, 0, sizeof (expression)};
    bool marked = false, ok = false;
-   uint32_t all;
-   cut result;
+   uint32_t all = FG_POLICY_NONE;
+   cut result = {FG_POLICY_NONE, FG_POLICY_NONE};
 
    *leaf = FG_POLICY_NONE;
    *hard = false;

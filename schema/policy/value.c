@@ -338,6 +338,7 @@ fg_policy_judge_formula (const fg_policy *policy, const uint32_t *formula, uint8
          continue;
       }
       top--;
+      /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): an operator stands behind its two operands */
       fg_reason left = stack[top - 1].reason, right = stack[top].reason;
       bool take_right = *op == FG_FORMULA_AND
                            ? left == FG_REASON_NONE

@@ -23,7 +23,7 @@ typedef struct fg_vec {
 static inline void *
 fg_vec_add (fg_vec *vec, size_t n)
 {
-   if (n > vec->cap - vec->n) {
+   if (!vec->data || n > vec->cap - vec->n) {
       size_t cap = vec->cap ? vec->cap : 16;
       while (cap < vec->n + n) {
          cap *= 2;

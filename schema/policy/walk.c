@@ -310,6 +310,7 @@ seen_before (stack *open, frame *top, const fg_policy_state *state, uint32_t bit
 {
    uint64_t *word = state->n_names <= 64 ? &top->seen : open->seen + top->words + bit / 64;
    uint64_t mask = (uint64_t)1 << (bit & 63);
+   /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a policy with a wide state has its words reserved at the start */
    bool seen = (*word & mask) != 0;
 
    *word |= mask;
@@ -505,9 +506,11 @@ run (fg_walk *walk, stack *open, const uint8_t *doc, size_t len, uint32_t number
       }
       const uint8_t type = *next.at;
       const char *const name = (const char *)next.at + 1;
+      /* NOLINTBEGIN(clang-analyzer-core.uninitialized.Assign): all are set whenever the step is an element */
       const size_t name_len = next.name_len, size = next.size;
       const uint8_t *const value = next.value;
       const bool dot = next.dot;
+      /* NOLINTEND(clang-analyzer-core.uninitialized.Assign) */
       at = value + size;
       const fg_policy_slot *slot = NULL;
       uint32_t target = FG_POLICY_DEAD, index = 0;
