@@ -65,7 +65,8 @@ class Load:
             plain = rng.random() < PLAIN_SHARE
             before = self.state()
             try:
-                self.write(c, rng, PLAIN if plain else cipher())
+                # never the same twice: setting what is there already writes nothing, so nothing is there to refuse
+                self.write(c, rng, f"{PLAIN} {seed} {rng.getrandbits(64):016x}" if plain else cipher())
                 refused = False
             except OperationFailure as e:
                 code = e.details["writeErrors"][0]["code"] if e.details and e.details.get("writeErrors") else e.code
