@@ -123,6 +123,9 @@ open_object (const char *path, fg_error *err)
       fg_error_set (err, FG_ERROR_MODULE, FG_E_INVALID, path, "cannot load module %s: not a regular file", path);
       return NULL;
    }
+   if (!fg_elf_check (local, path, err)) {
+      return NULL;
+   }
    void *object = dlopen (local, RTLD_NOW | RTLD_LOCAL);
    if (!object) {
       const char *why = dlerror ();

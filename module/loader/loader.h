@@ -61,6 +61,9 @@ struct fg_collection {
 /* magic.c: the first field that this host cannot work with, named with both values. */
 bool fg_magic_check (const fg_module_magic *magic, const char *path, fg_error *err) FG_WARN_UNUSED;
 
+/* elf.c: whether the shared object's segments and section table lie within the file; path is what messages name. */
+bool fg_elf_check (const char *file, const char *path, fg_error *err) FG_WARN_UNUSED;
+
 /* settings.c, chain.c: the host table's functions, and taking back what a failed init has added. */
 bool fg_loader_define_setting (const fg_host *host, const fg_setting_def *def, fg_error *err) FG_WARN_UNUSED;
 void fg_loader_drop_settings_of (fg_loader *loader, size_t module);

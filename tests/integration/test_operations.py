@@ -66,6 +66,17 @@ def case_bad_modules_are_refused_by_name():
         expect(os.path.basename(path) in text, f"{path}: {text}")
 
 
+def case_a_module_cut_short_is_refused():
+    with open(MODULE, "rb") as f:
+        whole = f.read()
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "cut.so")
+        for length in (0, 10, 64, 500, 4096, len(whole) // 3, len(whole) // 2, len(whole) * 9 // 10, len(whole) - 1):
+            with open(path, "wb") as f:
+                f.write(whole[:length])
+            expect("cut.so" in refused_start("--loadModule", path), f"{length} bytes: the module is not named")
+
+
 def case_unknown_flags_and_settings():
     expect("nosuchflag" in refused_start("--nosuchflag"), "the flag is not named")
     expect("fieldguard.nosuch" in refused_start("--loadModule", MODULE, "--setParameter", "fieldguard.nosuch=1"), "the setting is not named")
