@@ -10,6 +10,7 @@ printf '{"_id": 1, "n": 4}\n\n  {"_id": "b", "n": {"$numberLong": "5"}}\r\n{"n":
 printf '{"n": 3}\n' >good.json
 # A header and then nothing: mongod takes it, the module does not.
 printf '{"n": 3, "ssn": {"$binary": {"base64": "AgABAgMEBUYHiAkKCwwNDg8C", "subType": "06"}}}\n' >header.json
+# shellcheck disable=SC2059 # the byte is an escape of the format
 bson() { printf '\x0c\x00\x00\x00\x10n\x00'"\\x0$1"'\x00\x00\x00\x00'; }
 { bson 3; bson 2; bson 9; } >three.bson
 say --options options.json mixed.json
