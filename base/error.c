@@ -27,6 +27,8 @@ trim_partial_utf8 (char *text, size_t len)
    }
 }
 
+static void format_bounded (char *out, size_t size, const char *format, va_list args) FG_PRINTF (3, 0);
+
 static void
 format_bounded (char *out, size_t size, const char *format, va_list args)
 {

@@ -109,6 +109,9 @@ add (fg_lint *lint, const char *path, const struct advice *advice, const char *r
                   reason, advice->remedy);
 }
 
+static void advise (fg_lint *lint, const char *path, fg_advice_id id, const char *detail, va_list args)
+   FG_PRINTF (4, 0);
+
 static void
 advise (fg_lint *lint, const char *path, fg_advice_id id, const char *detail, va_list args)
 {
