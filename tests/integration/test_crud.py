@@ -39,6 +39,24 @@ def fill(client, n, name="c", **more):
     ok(client.run({"insert": name}, documents=("documents", [dict({"_id": i, "x": i}, **more) for i in range(n)])))
 
 
+def case_sixteen_mebibyte_documents():
+    limit = 16 * 1024 * 1024
+    around = len(rawclient.encode({"_id": 1, "s": ""}))
+    with fgtest.Server() as server:
+        client = rawclient.Client(server.port)
+        ok(client.run({"create": "c", "validator": {"$jsonSchema": {"properties": {"ssn": {"encrypt": {}}}}}}))
+        ok(client.run({"insert": "c"}, documents=("documents", [{"_id": 1, "s": "x" * (limit - around)}])))
+        expect_equal(len(client.run({"find": "c"})["cursor"]["firstBatch"][0]["s"]), limit - around, "the largest document")
+        reply = client.run({"insert": "c"}, documents=("documents", [{"_id": 2, "s": "x" * (limit - around + 1)}]))
+        expect(code(reply) != 0, f"a document above the limit: {reply}")
+        reply = client.run({"insert": "c"}, documents=("documents", [{"_id": 3, "s": "x" * (limit - 2 * around), "ssn": "123"}]))
+        expect_equal(code(reply), 121, "plaintext at the end of a large document")
+        reply = client.run({"update": "c", "updates": [{"q": {"_id": 1}, "u": {"$set": {"more": "y" * 100}}}]})
+        expect(code(reply) != 0, f"an update that grows a document above the limit: {reply}")
+        expect_equal(client.run({"count": "c"})["n"], 1, "documents")
+        client.close()
+
+
 def case_insert_batches():
     with Running() as client:
         docs = [{"_id": 1}, {"_id": 2}, {"_id": 1}, {"_id": 3}]
