@@ -21,7 +21,6 @@ endif
 
 # ---- set-up: install what is missing (Debian), unless the goal needs nothing ------------------------------------------
 NO_SETUP_GOALS := clean distclean help
-DEPS_SETS_check := check
 DEPS_SETS := $(sort $(foreach g,$(MAKECMDGOALS),$(if $(filter check unit regress integration soak valgrind,$(g)),check) \
    $(if $(filter lint format,$(g)),lint) $(if $(filter fuzz fuzz-smoke,$(g)),fuzz) $(if $(filter bench,$(g)),bench)))
 ifneq ($(filter-out $(NO_SETUP_GOALS),$(or $(MAKECMDGOALS),all)),)
