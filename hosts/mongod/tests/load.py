@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mixed load on a replica set while the mode is raised and lowered and unrelated rules come and go.
 
-   load.py --mongod BINARY --module fieldguard.so [--seconds 3600] [--pre-write]
+   load.py --mongod BINARY --module fieldguard.so [--seconds 3600] [--pause SECONDS] [--pre-write]
 
 Held: no member ends, no ciphertext is refused, no plaintext is accepted by a write that began after setParameter to enforce had returned
 (and ended before the next one was sent), and all members hash alike at the end.
@@ -24,7 +24,8 @@ CLIENTS, PLAIN_SHARE, MODE_SECONDS, RULE_SECONDS = 8, 0.02, 10, 30
 
 
 class Load:
-    def __init__(self, cluster):
+    def __init__(self, cluster, pause):
+        self.pause = pause  # seconds between two writes of one client: for a machine with other work to do
         self.cluster, self.lock, self.epoch, self.enforced, self.stop = cluster, threading.Lock(), 0, True, False
         self.count = dict.fromkeys(("cipher", "plain_refused", "plain_accepted", "changes", "rules", "retried"), 0)
         self.faults = []
@@ -62,6 +63,8 @@ class Load:
         rng = random.Random(seed)
         c = self.cluster.client(retryWrites=True)["fgtest"]["load"]
         while not self.stop:
+            if self.pause:
+                time.sleep(self.pause)
             plain = rng.random() < PLAIN_SHARE
             before = self.state()
             try:
@@ -116,6 +119,7 @@ def main():
     parser.add_argument("--mongod", required=True)
     parser.add_argument("--module", required=True)
     parser.add_argument("--seconds", type=float, default=3600)
+    parser.add_argument("--pause", type=float, default=0)
     parser.add_argument("--pre-write", action="store_true")
     args = parser.parse_args()
     settings = {"fieldguard.allowLoosening": "true", "fieldguard.ruleRemoval": "audit"}
@@ -124,7 +128,7 @@ def main():
     with Cluster(args.mongod, args.module, settings, 3) as cluster:
         # validationLevel off: what is refused is refused by the module
         cluster.client()["fgtest"].create_collection("load", validator=VALIDATOR, validationLevel="off")
-        load = Load(cluster)
+        load = Load(cluster, args.pause)
         threads = [threading.Thread(target=load.client, args=(i,)) for i in range(CLIENTS)]
         threads += [threading.Thread(target=load.modes), threading.Thread(target=load.rules)]
         for t in threads:
