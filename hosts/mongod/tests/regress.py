@@ -4,6 +4,7 @@
 
    regress.py --mongod BINARY --module fieldguard.so [--replica-set] [--pre-write]
    regress.py --uri mongodb://127.0.0.1:27017 [--skip name,...]        a host that runs already, with allowLoosening
+              [--audit FILE]                   its audit file, when it was started with a policy file that holds POLICIES
 
 Prints "ok NAME", "not ok NAME - why" or "skip NAME - reason" lines. Values are random bytes in the shape of ciphertext: no key is needed.
 """
@@ -30,6 +31,7 @@ KEY = uuid.UUID(int=0x1234567890ABCDEF1234567890ABCDEF)
 RANDOM = "AEAD_AES_256_CBC_HMAC_SHA_512-Random"
 ENCRYPT = {"encrypt": {"bsonType": "string", "algorithm": RANDOM, "keyId": [bson.Binary(KEY.bytes, 4)]}}
 VALIDATOR = {"$jsonSchema": {"bsonType": "object", "properties": {"ssn": ENCRYPT}}}
+POLICIES = {"policies": [{"ns": "fglocal.*", "validator": {"$jsonSchema": {"properties": {"ssn": {"encrypt": {"bsonType": "string"}}}}}}]}
 PLAIN = "078-05-1120"
 
 
@@ -666,6 +668,7 @@ def main():
     parser.add_argument("--mongod")
     parser.add_argument("--module")
     parser.add_argument("--uri")
+    parser.add_argument("--audit")
     parser.add_argument("--replica-set", action="store_true")
     parser.add_argument("--pre-write", action="store_true")
     parser.add_argument("--skip", default="")
@@ -673,10 +676,12 @@ def main():
     skip = set(args.skip.split(","))
     if args.uri:
         client = pymongo.MongoClient(args.uri)
-        return 1 if run_all(Host(client, args.module, "setName" in client.admin.command("isMaster"), skip), "host") else 0
+        host = Host(client, args.module, "setName" in client.admin.command("isMaster"), skip)
+        host.audit = args.audit
+        return 1 if run_all(host, "host") else 0
     settings = {"fieldguard.allowLoosening": "true"}
     policy = tempfile.NamedTemporaryFile("w", suffix=".json")
-    json.dump({"policies": [{"ns": "fglocal.*", "validator": {"$jsonSchema": {"properties": {"ssn": {"encrypt": {"bsonType": "string"}}}}}}]}, policy)
+    json.dump(POLICIES, policy)
     policy.flush()
     settings["fieldguard.policyFile"] = policy.name
     if args.pre_write:

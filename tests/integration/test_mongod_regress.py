@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The regress script of the mongod host, run against fieldguardd: one list of write paths, two hosts, the same answers."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import fgtest
+
+TESTS = os.path.join(fgtest.TOP, "hosts", "mongod", "tests")
+sys.path.insert(0, TESTS)
+
+# fieldguardd has no applyOps and no capped collections, and says so; serverStatus has its own shape there, which test_operations.py checks.
+NOT_HERE = ("apply_ops_insert", "apply_ops_insert_not_atomic", "apply_ops_marked_as_migration", "apply_ops_update", "convert_to_capped", "status")
+
+
+def policies():
+    """POLICIES of the script, read without importing it: it needs pymongo, which this interpreter may lack."""
+    with open(os.path.join(TESTS, "regress.py"), encoding="utf-8") as f:
+        line = next(line for line in f if line.startswith("POLICIES = "))
+    return json.loads(line.split("=", 1)[1])
+
+
+def main():
+    try:
+        with open(os.path.join(fgtest.CLIENTS, "pymongo.missing"), encoding="utf-8") as f:
+            print(f"skip mongod_regress - {f.read().strip()}")
+            return 0
+    except FileNotFoundError:
+        pass
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as policy:
+        json.dump(policies(), policy)
+        policy.flush()
+        settings = {"fieldguard.allowLoosening": "true", "fieldguard.policyFile": policy.name}
+        with fgtest.Server(settings=settings) as server:
+            command = [os.path.join(fgtest.CLIENTS, "venv", "bin", "python"), os.path.join(TESTS, "regress.py"), "--uri", server.uri,
+                       "--audit", server.audit, "--skip", ",".join(NOT_HERE)]
+            return subprocess.run(command, stdin=subprocess.DEVNULL, timeout=280).returncode
+
+
+sys.exit(main())
