@@ -191,33 +191,26 @@ MONGO_INITIALIZER_GENERAL (FieldguardLoadModules, ("EndStartupOptionParsing"), (
 
 /* --- serverStatus ------------------------------------------------------------------------------------------------------ */
 
-/* Dotted names nest; what the module calls fieldguard counts stands at the top of the section. */
-struct Tree {
-   std::string name;
-   std::vector<Tree> members;
-   BSONObj leaf;
+/* What modules report as a.b.c stands as {a: {"b.c": …}}; what fieldguard itself reports, at the top of the section. */
+struct Report {
+   BSONObjBuilder *top;
+   std::map<std::string, BSONObjBuilder> nested;
 
-   void add (const std::string &path, const BSONObj &value) {
-      const auto dot = path.find ('.');
-      const auto head = path.substr (0, dot);
-      auto at = std::find_if (members.begin (), members.end (), [&] (const Tree &m) { return m.name == head; });
-      if (at == members.end ()) {
-         at = members.insert (at, Tree{head, {}, value});
-      }
-      if (dot != std::string::npos) {
-         at->add (path.substr (dot + 1), value);
-      }
-   }
-   void write (BSONObjBuilder *out) const {
-      for (const auto &member : members) {
-         if (member.members.empty ()) {
-            out->appendAs (member.leaf.firstElement (), member.name);
-         } else {
-            BSONObjBuilder below (out->subobjStart (member.name));
-            member.write (&below);
-         }
+   template <class Value> static void add (const fg_stat_sink *sink, std::string name, Value value) {
+      auto *report = static_cast<Report *> (sink->ctx);
+      const std::string own = "fieldguard.";
+      name = name.compare (0, own.size (), own) == 0 ? name.substr (own.size ()) : name;
+      const auto dot = name.find ('.');
+      if (dot == std::string::npos) {
+         report->top->append (name, value);
+      } else {
+         report->nested[name.substr (0, dot)].append (name.substr (dot + 1), value);
       }
    }
+   static void number (const fg_stat_sink *sink, const char *name, int64_t value) {
+      add (sink, name, static_cast<long long> (value));
+   }
+   static void text (const fg_stat_sink *sink, const char *name, const char *value) { add (sink, name, value); }
 };
 
 class StatusSection final : public ServerStatusSection {
@@ -225,7 +218,6 @@ public:
    using ServerStatusSection::ServerStatusSection;
    bool includeByDefault () const override { return theLoader != nullptr; }
    BSONObj generateSection (OperationContext *, const BSONElement &) const override {
-      Tree tree;
       BSONArrayBuilder modules;
       if (!theLoader) {
          return BSON ("modules" << BSONArray ());
@@ -247,23 +239,13 @@ public:
                         static_cast<long long> (checkMicros[i].load (std::memory_order_relaxed)));
       }
       micros.done ();
-      fg_stat_sink sink{sizeof sink, &tree, addNumber, addText};
+      Report report{&out, {}};
+      fg_stat_sink sink{sizeof sink, &report, Report::number, Report::text};
       fg_loader_stats (theLoader, &sink);
-      tree.write (&out);
+      for (auto &[name, members] : report.nested) {
+         out.append (name, members.obj ());
+      }
       return out.obj ();
-   }
-
-private:
-   static void add (const fg_stat_sink *sink, const std::string &name, const BSONObj &value) {
-      const std::string own = "fieldguard.";
-      const bool isOwn = name.compare (0, own.size (), own) == 0;
-      static_cast<Tree *> (sink->ctx)->add (isOwn ? name.substr (own.size ()) : name, value);
-   }
-   static void addNumber (const fg_stat_sink *sink, const char *name, int64_t value) {
-      add (sink, name, BSON ("" << static_cast<long long> (value)));
-   }
-   static void addText (const fg_stat_sink *sink, const char *name, const char *value) {
-      add (sink, name, BSON ("" << value));
    }
 };
 #if FG_SERVER_8
