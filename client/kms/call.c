@@ -75,6 +75,29 @@ copy_words (const fg_http_reply *reply, char words[WORDS_MAX])
    words[n] = '\0';
 }
 
+/* Too many requests, or too much to do: 429 and 503 say so, AWS says it with 400 and the exception's name. */
+static bool
+throttled (const fg_http_reply *reply)
+{
+   static const char *const names[] = {"Throttling", "LimitExceeded", "TooManyRequests"};
+   fg_json root;
+   fg_json type;
+
+   if (reply->status == 429 || reply->status == 503) {
+      return true;
+   }
+   if (reply->status != 400 || !fg_json_parse ((const char *)reply->body->bytes, reply->len, &root) ||
+       !member_at (&root, "__type", &type) || type.kind != FG_JSON_STRING) {
+      return false;
+   }
+   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+      if (memmem (type.text, type.len, names[i], strlen (names[i]))) {
+         return true;
+      }
+   }
+   return false;
+}
+
 static bool
 refused (const fg_kms_call *call, const fg_http_request *request, const fg_http_reply *reply, fg_error *err)
 {
@@ -82,6 +105,7 @@ refused (const fg_kms_call *call, const fg_http_request *request, const fg_http_
    bool redirect = reply->status >= 300 && reply->status < 400;
    int32_t code = reply->status == 401 || reply->status == 403 ? FG_E_DENIED
                   : reply->status == 404                       ? FG_E_NOT_FOUND
+                  : throttled (reply)                          ? FG_E_BUSY
                                                                : FG_E_IO;
 
    copy_words (reply, words);

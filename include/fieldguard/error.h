@@ -68,7 +68,8 @@ typedef enum fg_error_code {
    FG_E_INTERRUPTED = 12, /* cancelled or timed out */
    FG_E_UNSUPPORTED = 13, /* understood, and not offered */
    FG_E_CORRUPT = 14, /* stored data fails its own checks */
-   FG_E_INTERNAL = 15 /* a defect of fieldguard: please report */
+   FG_E_INTERNAL = 15, /* a defect of fieldguard: please report */
+   FG_E_BUSY = 16 /* a service asks to come back later (throttling, overload) */
 } fg_error_code;
 
 #define FG_ERROR_PATH_MAX 256
