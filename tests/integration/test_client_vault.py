@@ -123,4 +123,21 @@ def case_the_example_application():
         assert json.loads(v.run("decrypt", stdin=stored + "\n"))["ssn"] == "457-55-5462"
 
 
+def case_the_example_through_the_command():
+    mongosh = os.path.join(fgtest.CLIENTS, "mongosh", "node_modules", ".bin", "mongosh")
+    if not os.path.exists(mongosh):
+        raise fgtest.Skip("mongosh is not set up")
+    with Vault() as v:
+        key = os.path.join(v.folder.name, "providers.json")
+        with open(key, "w", encoding="ascii") as f:
+            json.dump({"local": {"key": base64.b64encode(bytes(range(96))).decode()}}, f)
+        env = dict(os.environ, FIELDGUARD=os.path.join(fgtest.BUILD, "bin", "fieldguard"), MONGOSH=mongosh, HOME=v.folder.name)
+        line = ["bash", os.path.join(fgtest.TOP, "examples", "client_app", "client_app.sh"), f"mongodb://127.0.0.1:{v.server.port}", key]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False, env=env)
+        assert done.returncode == 0, done.stderr
+        stored, read = (x.split(": ", 1)[1] for x in done.stdout.splitlines())
+        assert "457-55-5462" not in stored and "left-handed" not in stored, stored
+        assert json.loads(read) == {"name": "Ada", "ssn": "457-55-5462", "notes": "left-handed"}, read
+
+
 fgtest.main(globals(), "client-vault")
