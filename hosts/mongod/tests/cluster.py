@@ -19,7 +19,8 @@ def free_port():
 
 
 class Node:
-    def __init__(self, binary, module, folder, settings=None, replica_set=None, args=(), cache_gb="0.25"):
+    def __init__(self, binary, module, folder, settings=None, replica_set=None, args=(), cache_gb="0.25", env=None):
+        self.env = dict(os.environ, **(env or {}))
         self.binary, self.module, self.folder = binary, module, folder
         self.settings, self.replica_set, self.args, self.cache_gb = dict(settings or {}), replica_set, list(args), cache_gb
         self.port = free_port()
@@ -41,7 +42,7 @@ class Node:
 
     def start(self, expect_failure=False, wait=120):
         os.makedirs(self.db, exist_ok=True)
-        self.process = subprocess.Popen(self.command_line(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen(self.command_line(), env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         end = time.monotonic() + wait
         while time.monotonic() < end:
             if self.process.poll() is not None:

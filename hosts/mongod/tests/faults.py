@@ -36,6 +36,28 @@ bool fieldguard_module_init (const fg_host *host, fg_error *err)
 }
 """
 
+FAILING_SYNC = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+/* Fails for audit files while the file $FG_FAIL_SYNC is there. */
+int fdatasync (int fd)
+{
+   char link[64], name[4096] = "";
+   snprintf (link, sizeof link, "/proc/self/fd/%d", fd);
+   ssize_t n = readlink (link, name, sizeof name - 1);
+   if (n > 0 && strstr (name, "audit") && access (getenv ("FG_FAIL_SYNC"), F_OK) == 0) {
+      errno = EIO;
+      return -1;
+   }
+   return ((int (*) (int)) dlsym (RTLD_NEXT, "fdatasync")) (fd);
+}
+"""
+
 
 def compile_bad(folder, name, abi_off):
     source, target = os.path.join(folder, name + ".c"), os.path.join(folder, name + ".so")
@@ -113,6 +135,40 @@ def full_disk(binary, module, folder, failure):
         subprocess.run(["umount", "-l", mount], check=False)
 
 
+def failing_sync(binary, module, folder):
+    """A record that is not durable: the connection ends instead of a reply, and protected collections take no write until a restart."""
+    source, library, trigger = (os.path.join(folder, n) for n in ("sync.c", "sync.so", "fail"))
+    with open(source, "w", encoding="ascii") as f:
+        f.write(FAILING_SYNC)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    node = Node(binary, module, os.path.join(folder, "sync-node"), {"fieldguard.allowLoosening": "true", "fieldguard.mode": "audit"},
+                env={"LD_PRELOAD": library, "FG_FAIL_SYNC": trigger})
+    try:
+        node.start()
+        c = node.client(retryWrites=False)["fgfault"].create_collection("t", validator=VALIDATOR, validationLevel="off")
+        c.insert_one({"_id": 0, "ssn": PLAIN})
+        with open(trigger, "w", encoding="ascii"):
+            pass
+        try:
+            c.insert_one({"_id": 1, "ssn": PLAIN})
+        except (OperationFailure, AutoReconnect) as e:
+            print(f"# answered with: {type(e).__name__}")
+        else:
+            raise AssertionError("a write was acknowledged whose record is not durable")
+        os.unlink(trigger)
+        try:
+            c.insert_one({"_id": 2, "ssn": PLAIN})
+        except (OperationFailure, AutoReconnect):
+            pass
+        else:
+            raise AssertionError("the file that could not be synced takes records again, and nobody knows what the disk holds")
+        assert node.stop() == 0, "no orderly end"
+        node.start()
+        c.insert_one({"_id": 3, "ssn": PLAIN})
+    finally:
+        node.stop()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--mongod", required=True)
@@ -145,6 +201,7 @@ def main():
     case("no_module_for_setting", None, {"fieldguard.mode": "enforce"}, "fieldguard.mode")
     for failure in ("closed", "open"):
         failed += run(f"fault.audit_disk_full_{failure}", full_disk, args.mongod, args.module, folder, failure)
+    failed += run("fault.sync_fails", failing_sync, args.mongod, args.module, folder)
     shutil.rmtree(folder, ignore_errors=True)
     return 1 if failed else 0
 
