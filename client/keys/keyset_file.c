@@ -2,10 +2,10 @@
 #include "client/keys/keyset_file.h"
 
 #include "base/base.h"
+#include "client/keys/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -121,27 +121,6 @@ fg_keyset_parse (const uint8_t *data, size_t len, bool is_bson, fg_keyset *set, 
 }
 
 static bool
-read_all (int fd, size_t size, uint8_t *data, const char *path, fg_error *err)
-{
-   size_t got = 0;
-
-   while (got < size) {
-      ssize_t n = read (fd, data + got, size - got);
-      if (n < 0 && errno == EINTR) {
-         continue;
-      }
-      if (n < 0) {
-         return fg_error_set_errno (err, errno, path, "cannot read the key vault");
-      }
-      if (n == 0) {
-         return fg_error_set (err, FG_ERROR_SYSTEM, FG_E_TRUNCATED, path, "the key vault shrank while it was read");
-      }
-      got += (size_t)n;
-   }
-   return true;
-}
-
-static bool
 is_bson_name (const char *path)
 {
    size_t n = strlen (path);
@@ -152,32 +131,12 @@ is_bson_name (const char *path)
 bool
 fg_keyset_file_read (const char *path, fg_keyset *set, fg_keyset_format *format, fg_error *err)
 {
-   struct stat st;
    uint8_t *data = NULL;
-   bool ok = false;
-   int fd = open (path, O_RDONLY | O_CLOEXEC);
+   size_t len = 0;
+   bool ok = fg_file_read (path, FILE_MAX, "the key vault", &data, &len, err) &&
+             fg_keyset_parse (data, len, is_bson_name (path), set, format, err);
 
-   if (fd < 0) {
-      return fg_error_set_errno (err, errno, path, "cannot open the key vault");
-   }
-   if (fstat (fd, &st) != 0) {
-      fg_error_set_errno (err, errno, path, "cannot open the key vault");
-      goto done;
-   }
-   if (!S_ISREG (st.st_mode) || (size_t)st.st_size > FILE_MAX) {
-      fg_error_set (err, FG_ERROR_SYSTEM, FG_E_TOO_LARGE, path, "the key vault is no regular file of at most 256 MiB");
-      goto done;
-   }
-   data = malloc ((size_t)st.st_size + 1);
-   if (!data) {
-      fg_error_set (err, FG_ERROR_SYSTEM, FG_E_NOMEM, path, "out of memory");
-      goto done;
-   }
-   ok = read_all (fd, (size_t)st.st_size, data, path, err) &&
-        fg_keyset_parse (data, (size_t)st.st_size, is_bson_name (path), set, format, err);
-done:
    free (data);
-   close (fd);
    return ok;
 }
 
@@ -219,37 +178,6 @@ render (const fg_keyset *set, fg_keyset_format format, fg_buf *buf)
 }
 
 static bool
-write_all (int fd, const uint8_t *data, size_t len)
-{
-   while (len) {
-      ssize_t n = write (fd, data, len);
-      if (n < 0 && errno == EINTR) {
-         continue;
-      }
-      if (n < 0) {
-         return false;
-      }
-      data += n;
-      len -= (size_t)n;
-   }
-   return true;
-}
-
-static bool
-sync_folder (const char *path)
-{
-   char *copy = strdup (path);
-   int fd = copy ? open (dirname (copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-   bool ok = fd >= 0 && fsync (fd) == 0;
-
-   if (fd >= 0) {
-      close (fd);
-   }
-   free (copy);
-   return ok;
-}
-
-static bool
 replace_file (const char *path, const char *temporary, int fd, const fg_buf *buf, fg_error *err)
 {
    struct stat st;
@@ -257,13 +185,13 @@ replace_file (const char *path, const char *temporary, int fd, const fg_buf *buf
    if (stat (path, &st) == 0 && fchmod (fd, st.st_mode & 07777) != 0) {
       return fg_error_set_errno (err, errno, path, "cannot keep the key vault's mode");
    }
-   if (!write_all (fd, buf->data, buf->len) || fsync (fd) != 0) {
+   if (!fg_file_write_all (fd, buf->data, buf->len) || fsync (fd) != 0) {
       return fg_error_set_errno (err, errno, path, "cannot write the key vault");
    }
    if (rename (temporary, path) != 0) {
       return fg_error_set_errno (err, errno, path, "cannot replace the key vault");
    }
-   return sync_folder (path) || fg_error_set_errno (err, errno, path, "cannot sync the key vault's folder");
+   return fg_file_sync_folder (path) || fg_error_set_errno (err, errno, path, "cannot sync the key vault's folder");
 }
 
 bool
