@@ -63,6 +63,15 @@ refuse_removal (fg_module *module, const fg_ddl_args *args, const fg_guarded *ne
    return false;
 }
 
+/* Whether next has a rule that old has not, or a stricter one. */
+static bool
+adds_rules (const fg_guarded *next, const fg_guarded *old)
+{
+   char path[FG_ERROR_PATH_MAX];
+
+   return next && (!old || !fg_guarded_covers (old, next, path, sizeof path));
+}
+
 /* *action: what to record, NULL for nothing. */
 static bool
 judge_removal (fg_module *module, const fg_ddl_args *args, const fg_guarded *next, const fg_guarded *old, char *path,
@@ -72,7 +81,7 @@ judge_removal (fg_module *module, const fg_ddl_args *args, const fg_guarded *nex
 
    if (fg_guarded_covers (next, old, path, path_len)) {
       path[0] = '\0';
-      *action = fg_guarded_rules (next) != fg_guarded_rules (old) ? "rulesAdded" : NULL;
+      *action = adds_rules (next, old) || fg_guarded_rules (next) != fg_guarded_rules (old) ? "rulesAdded" : NULL;
       return true;
    }
    if (atomic_load (&module->mode) == FG_MODE_OFF || attitude != FG_REFUSE) {
@@ -272,6 +281,20 @@ set_slot (fg_module *module, fg_collection_view *view, fg_guarded *next)
    fg_guarded_free (old);
 }
 
+/* What is stored already has not been held against rules that a change of the collection brings. */
+static void
+mark_uncounted (const fg_module *module, const fg_ddl_args *args, fg_guarded *next)
+{
+   const fg_guarded *old = args->collection->slot;
+
+   if (!next || next->unreadable || args->ddl != FG_DDL_COLL_MOD || atomic_load (&module->mode) == FG_MODE_OFF) {
+      return;
+   }
+   if ((old && atomic_load (&old->uncounted)) || adds_rules (next, old)) {
+      atomic_store (&next->uncounted, true);
+   }
+}
+
 /* A host that found the collection, or skipped PREPARE: nothing can be vetoed any more, so what cannot be read refuses its writes. */
 static void
 load (fg_module *module, const fg_ddl_args *args)
@@ -286,6 +309,7 @@ load (fg_module *module, const fg_ddl_args *args)
       fg_module_log (module, FG_LOG_ERROR, LOG_UNREADABLE,
                      "Encryption rules cannot be read: every write to the collection is refused", &err);
    }
+   mark_uncounted (module, args, next);
    set_slot (module, args->collection, next);
 }
 
@@ -306,6 +330,7 @@ apply (fg_module *module, fg_ddl_args *args)
    if (args->ddl == FG_DDL_UNLOAD || args->ddl == FG_DDL_DROP) {
       set_slot (module, args->collection, NULL);
    } else if (c && c->replaces) {
+      mark_uncounted (module, args, c->next);
       set_slot (module, args->collection, c->next);
       c->next = NULL;
    } else if (!c && args->ddl != FG_DDL_RENAME) {

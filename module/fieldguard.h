@@ -10,6 +10,7 @@
  *    guarded.c    what hangs in a collection's slot: its compiled policies
  *    ddl.c        creates, changes and ends slots; rule removal
  *    validate.c   one document
+ *    survey.c     what was stored before a rule
  *    pending.c    a unit's records, from the verdict to the unit's end
  *    records.c    the JSON of records; never a document's value
  *    local.c      the policy file: rules that the server's operator adds
@@ -25,6 +26,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#define FG_LOG_NO_SURVEY 7601011
 #define FG_CODE_DOCUMENT_VALIDATION 121
 #define FG_CODE_INVALID_OPTIONS 72
 #define FG_CODE_OPERATION_FAILED 96
@@ -87,13 +89,15 @@ const char *fg_attitude_name (int attitude);
 
 /* --- guarded.c --------------------------------------------------------------------------------------------------------- */
 
-/* A collection with encryption rules, or one whose rules could not be read. Immutable; a slot without rules is NULL. */
+/* A collection with encryption rules, or one whose rules could not be read. Immutable but for its last two members; a slot without rules is NULL. */
 typedef struct fg_guarded {
    fg_policy *strict;
    fg_policy *lax; /* NULL unless fg_module.compile_lax */
    uint8_t *options; /* what it was compiled from, for another namespace's local rules; NULL without a policy file */
    size_t options_len;
    bool unreadable;
+   atomic_bool uncounted; /* it came with rules that stored documents have not been held against */
+   atomic_int refs; /* the slot's, and one for each survey */
 } fg_guarded;
 
 /* options (NULL: none) and the local rules for ns. On true *out is NULL when there is no rule in either. */
@@ -101,7 +105,8 @@ bool fg_guarded_compile (const fg_module *module, const char *ns, const uint8_t 
                          fg_error *err) FG_WARN_UNUSED;
 /* Never NULL: refuses every write. */
 fg_guarded *fg_guarded_unreadable (void);
-void fg_guarded_free (fg_guarded *guarded);
+fg_guarded *fg_guarded_ref (fg_guarded *guarded);
+void fg_guarded_free (fg_guarded *guarded); /* gives one reference back; NULL is legal */
 const fg_policy *fg_guarded_policy (const fg_module *module, const fg_guarded *guarded);
 size_t fg_guarded_rules (const fg_guarded *guarded);
 /* Whether new_guarded (NULL: none) still has every rule of old. */
@@ -121,6 +126,35 @@ bool fg_module_ddl (void *ctx, fg_ddl_args *args, fg_refusal *refusal);
 bool fg_module_prepare_commit (void *ctx, fg_unit_view *unit, fg_refusal *refusal);
 void fg_module_committed (void *ctx, fg_unit_view *unit);
 void fg_module_rolled_back (void *ctx, fg_unit_view *unit);
+
+/* --- survey.c ---------------------------------------------------------------------------------------------------------- */
+
+#define FG_STORED_PATHS_MAX 20u
+
+typedef struct fg_stored_path {
+   char path[FG_ERROR_PATH_MAX]; /* the rule's */
+   int64_t documents;
+   int64_t last; /* the number of the last document counted here: each counts once */
+} fg_stored_path;
+
+/* Stored documents held against a collection's rules. */
+typedef struct fg_stored_count {
+   fg_guarded *guarded;
+   const fg_policy *policy;
+   char *ns;
+   uint8_t uuid[16];
+   int64_t checked;
+   int64_t violating;
+   int64_t undecided; /* of these: the check could not be completed */
+   fg_stored_path paths[FG_STORED_PATHS_MAX];
+   size_t n_paths;
+   bool truncated;
+} fg_stored_count;
+
+void *fg_module_survey_begin (void *ctx, const fg_collection_view *collection);
+void fg_module_survey_document (void *ctx, void *state, const uint8_t *doc, size_t len);
+void fg_module_survey_end (void *ctx, void *state, bool complete, const fg_client_info *client,
+                           const fg_survey_sink *sink);
 
 /* --- pending.c --------------------------------------------------------------------------------------------------------- */
 
@@ -147,6 +181,8 @@ typedef struct fg_violation_record {
 bool fg_record_violation (const fg_violation_record *what, fg_buf *out) FG_WARN_UNUSED;
 bool fg_record_blocked (const fg_validate_args *args, fg_buf *out) FG_WARN_UNUSED;
 bool fg_record_setting (const fg_setting_change *change, fg_buf *out) FG_WARN_UNUSED;
+bool fg_record_stored (const fg_stored_count *count, bool complete, const fg_client_info *client,
+                       fg_buf *out) FG_WARN_UNUSED;
 bool fg_record_startup (const fg_module *module, fg_buf *out) FG_WARN_UNUSED;
 bool fg_record_suppressed (size_t n, fg_buf *out) FG_WARN_UNUSED;
 bool fg_record_ddl (const fg_ddl_args *args, const char *action, size_t old_rules, size_t new_rules, const char *path,
@@ -167,6 +203,8 @@ void fg_sink_release (fg_module *module, size_t bytes);
 /* Whether a failing audit log refuses writes (auditFailure closed). */
 bool fg_sink_is_closed (const fg_module *module);
 void fg_sink_refuse (const fg_error *why, fg_refusal *refusal);
+/* Of the records written so far; unlike fg_module_sync it does not answer for others that were lost. */
+bool fg_sink_sync (fg_module *module) FG_WARN_UNUSED;
 bool fg_module_sync (void *ctx, fg_refusal *refusal);
 void fg_module_rotate (void *ctx);
 

@@ -72,6 +72,7 @@ new_guarded (const fg_module *module, const sources *from, fg_policy *strict, co
       fg_error_set (err, FG_ERROR_SYSTEM, FG_E_NOMEM, NULL, "out of memory");
       return NULL;
    }
+   atomic_init (&guarded->refs, 1);
    guarded->strict = strict;
    if (!keep_options (module, guarded, options, len)) {
       fg_guarded_free (guarded);
@@ -118,10 +119,17 @@ fg_guarded_unreadable (void)
    return &unreadable;
 }
 
+fg_guarded *
+fg_guarded_ref (fg_guarded *guarded)
+{
+   atomic_fetch_add_explicit (&guarded->refs, 1, memory_order_relaxed);
+   return guarded;
+}
+
 void
 fg_guarded_free (fg_guarded *guarded)
 {
-   if (guarded && !guarded->unreadable) {
+   if (guarded && !guarded->unreadable && atomic_fetch_sub (&guarded->refs, 1) == 1) {
       fg_policy_free (guarded->strict);
       fg_policy_free (guarded->lax);
       free (guarded->options);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "module/fieldguard.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
-FG_MODULE_MAGIC ("fieldguard", FG_VERSION);
+/* A host of ABI 1.0 never asks for surveys; all else is the same. */
+FG_MODULE_MAGIC_SINCE ("fieldguard", FG_VERSION, 0);
 FG_EXPORT bool fieldguard_module_init (const fg_host *host, fg_error *err);
 
 /* The options that a slot was compiled for stay enough for the whole run: see compile_lax. */
@@ -81,18 +83,21 @@ new_module (const fg_host *host)
 bool
 fieldguard_module_init (const fg_host *host, fg_error *err)
 {
-   static const fg_hooks hooks = {.size = sizeof hooks,
-                                  .validate = fg_module_validate,
-                                  .ddl = fg_module_ddl,
-                                  .prepare_commit = fg_module_prepare_commit,
-                                  .committed = fg_module_committed,
-                                  .rolled_back = fg_module_rolled_back,
-                                  .sync = fg_module_sync,
-                                  .setting = fg_module_setting,
-                                  .start = start,
-                                  .stop = stop,
-                                  .rotate = fg_module_rotate,
-                                  .stats = stats};
+   const fg_hooks hooks = {.size = host->abi_minor == 0 ? offsetof (fg_hooks, survey_begin) : sizeof hooks,
+                           .validate = fg_module_validate,
+                           .ddl = fg_module_ddl,
+                           .prepare_commit = fg_module_prepare_commit,
+                           .committed = fg_module_committed,
+                           .rolled_back = fg_module_rolled_back,
+                           .sync = fg_module_sync,
+                           .setting = fg_module_setting,
+                           .start = start,
+                           .stop = stop,
+                           .rotate = fg_module_rotate,
+                           .stats = stats,
+                           .survey_begin = fg_module_survey_begin,
+                           .survey_document = fg_module_survey_document,
+                           .survey_end = fg_module_survey_end};
    fg_module *module = new_module (host);
 
    if (!module) {

@@ -51,17 +51,22 @@ end (fg_buf *out, int result)
 }
 
 static void
-collection (fg_buf *out, const fg_collection_view *view)
+place (fg_buf *out, const char *ns, const uint8_t *u)
 {
    static const uint8_t none[16];
-   const uint8_t *u = view->uuid;
 
-   text_member (out, "ns", view->ns);
+   text_member (out, "ns", ns);
    if (memcmp (u, none, sizeof none) != 0) {
       fg_buf_printf (
          out, ",\"uuid\":{\"$uuid\":\"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x\"}", u[0],
          u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
    }
+}
+
+static void
+collection (fg_buf *out, const fg_collection_view *view)
+{
+   place (out, view->ns, view->uuid);
 }
 
 /* --- violations ------------------------------------------------------------------------------------------------------------ */
@@ -171,6 +176,25 @@ fg_record_suppressed (size_t n, fg_buf *out)
    begin (out, "fieldguard.suppressed", NULL);
    fg_buf_printf (out, "\"records\":%zu", n);
    return end (out, FG_CODE_DOCUMENT_VALIDATION);
+}
+
+/* --- what was stored before a rule ----------------------------------------------------------------------------------------- */
+
+bool
+fg_record_stored (const fg_stored_count *count, bool complete, const fg_client_info *client, fg_buf *out)
+{
+   begin (out, "fieldguard.stored", client);
+   place (out, count->ns, count->uuid);
+   fg_buf_printf (out, ",\"checked\":%lld,\"violating\":%lld,\"undecided\":%lld,\"complete\":%s,\"paths\":[",
+                  (long long)count->checked, (long long)count->violating, (long long)count->undecided,
+                  complete ? "true" : "false");
+   for (size_t i = 0; i < count->n_paths; i++) {
+      fg_buf_append_str (out, i ? ",{" : "{");
+      text_member (out, "path", count->paths[i].path);
+      fg_buf_printf (out, ",\"documents\":%lld}", (long long)count->paths[i].documents);
+   }
+   fg_buf_append_str (out, count->truncated ? "],\"truncated\":true" : "]");
+   return end (out, 0);
 }
 
 /* --- everything else --------------------------------------------------------------------------------------------------------- */

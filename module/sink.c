@@ -170,6 +170,19 @@ fg_sink_refuse (const fg_error *why, fg_refusal *refusal)
    memcpy (refusal->message, message, sizeof message);
 }
 
+bool
+fg_sink_sync (fg_module *module)
+{
+   fg_error err = {0};
+
+   if (!module->audit || fg_audit_log_sync (module->audit, &err)) {
+      return true;
+   }
+   atomic_fetch_add_explicit (&module->count.audit_failures, 1, memory_order_relaxed);
+   set_blocked (module, true, &err);
+   return false;
+}
+
 /* A record that got lost at the end of its unit is answered for here, where nothing has been acknowledged yet. */
 bool
 fg_module_sync (void *ctx, fg_refusal *refusal)

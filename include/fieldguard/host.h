@@ -94,6 +94,19 @@ bool fg_loader_ddl_prepare (fg_loader *loader, fg_ddl_request *request, fg_refus
 void fg_loader_ddl_apply (fg_loader *loader, fg_ddl_request *request);
 void fg_loader_ddl_abandon (fg_loader *loader, fg_ddl_request *request);
 
+/* --- surveys: what was stored before a rule -------------------------------------------------------------------------- */
+
+/* After a DDL was applied and its rules are in force: NULL when no module has anything to count. To be called where the collection's slots cannot change,
+ * as for validate; never blocks. The survey keeps what it judges by, so the collection may change, or go, while it lasts. */
+typedef struct fg_survey fg_survey;
+fg_survey *fg_loader_survey_begin (fg_loader *loader, const fg_collection *collection) FG_WARN_UNUSED;
+/* Shows it one stored document. Any thread, one at a time for one survey; no lock. */
+void fg_loader_survey_document (fg_survey *survey, const uint8_t *doc, size_t len);
+/* Ends it and frees it; before fg_loader_stop. complete: every document stored before the rule was shown; false when the host gave up (time, shutdown, the
+ * collection is gone). report (NULL: nobody asks) is called once a module with its name and one BSON document. May block. NULL is legal. */
+void fg_loader_survey_end (fg_survey *survey, bool complete, const fg_client_info *client,
+                           void (*report) (void *ctx, const char *module, const uint8_t *doc, size_t len), void *ctx);
+
 /* --- writes --------------------------------------------------------------------------------------------------------- */
 
 /* A unit of work: caller-owned storage, usually on the stack or in a transaction's record. */

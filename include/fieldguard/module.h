@@ -33,7 +33,7 @@ extern "C" {
 #endif
 
 #define FG_ABI_MAJOR 1
-#define FG_ABI_MINOR 0
+#define FG_ABI_MINOR 1
 
 /* --- the magic block ---------------------------------------------------------------------------------------------- */
 
@@ -46,11 +46,15 @@ typedef struct fg_module_magic {
    const char *version;
 } fg_module_magic;
 
-#define FG_MODULE_MAGIC(name_, version_)                                                                               \
+#define FG_MODULE_MAGIC(name_, version_) FG_MODULE_MAGIC_SINCE (name_, version_, FG_ABI_MINOR)
+
+/* As FG_MODULE_MAGIC for a module that also works in hosts as old as abi_minor_: it looks at fg_host.abi_minor, and gives add_hooks a size
+ * that such a host knows. */
+#define FG_MODULE_MAGIC_SINCE(name_, version_, abi_minor_)                                                             \
    FG_EXPORT const fg_module_magic *fieldguard_module_magic (void);                                                    \
    const fg_module_magic *fieldguard_module_magic (void)                                                               \
    {                                                                                                                   \
-      static const fg_module_magic magic = {sizeof (fg_module_magic), FG_ABI_MAJOR, FG_ABI_MINOR, 0, name_, version_}; \
+      static const fg_module_magic magic = {sizeof (fg_module_magic), FG_ABI_MAJOR, abi_minor_, 0, name_, version_};   \
       return &magic;                                                                                                   \
    }                                                                                                                   \
    extern int fieldguard_module_magic_wants_a_semicolon
@@ -221,6 +225,15 @@ typedef struct fg_stat_sink {
    void (*text) (const struct fg_stat_sink *sink, const char *name, const char *value);
 } fg_stat_sink;
 
+/* --- surveys ------------------------------------------------------------------------------------------------------ */
+
+/* Takes what a survey found: one BSON document (counts and the rules' paths, no document value), borrowed for the call. The host may put it into the DDL's reply. */
+typedef struct fg_survey_sink {
+   size_t size;
+   void *ctx;
+   void (*report) (const struct fg_survey_sink *sink, const uint8_t *doc, size_t len);
+} fg_survey_sink;
+
 /* --- hooks -------------------------------------------------------------------------------------------------------- */
 
 /* Any member may be NULL. ctx is what add_hooks was given. */
@@ -255,6 +268,19 @@ typedef struct fg_hooks {
          ctx); /* the last call: orderly shutdown after the last UNLOAD, or a start-up given up after this module's init had succeeded */
    void (*rotate) (void *ctx); /* the operator asked for log rotation (SIGUSR1, logRotate) */
    void (*stats) (void *ctx, const fg_stat_sink *sink);
+
+   /* Since ABI 1.1. A survey counts what was stored before a rule. A host that wants one asks after it has APPLYed a DDL, once the rule is in force for every later write, and
+    * shows the survey each stored document; it need not, and it must not keep writers waiting for it.
+    *
+    * survey_begin: where the collection's slot cannot change meanwhile, as for validate. Does not block. NULL: this module has nothing to count, or no memory.
+    * survey_document and survey_end: any thread, one at a time for one survey, while writes and DDLs of the collection go on (the survey keeps
+    * what it judges by). survey_document takes no lock and allocates nothing.
+    * survey_end: for every survey begun, before `stop`. complete: every document that was stored before the rule was shown. client: who asked for the DDL, or NULL.
+    * May block: what it records is durable when it returns. */
+   void *(*survey_begin) (void *ctx, const fg_collection_view *collection);
+   void (*survey_document) (void *ctx, void *survey, const uint8_t *doc, size_t len);
+   void (*survey_end) (void *ctx, void *survey, bool complete, const fg_client_info *client,
+                       const fg_survey_sink *sink);
 } fg_hooks;
 
 /* --- the host ----------------------------------------------------------------------------------------------------- */
