@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/client_internal.h"
 
+#include "client/keys/epoch.h"
 #include "client/keys/key_document.h"
 
 /* --- making --------------------------------------------------------------------------------------------------------- */
@@ -67,6 +68,21 @@ insert_wrapped (fg_client *client, const fg_data_key_options *options, const uin
    return ok;
 }
 
+/* The epoch may have been closed between the look at its marker and the insert. Whoever closes it writes the marker first and reads the vault after, so that a key is either seen by the reader
+ * or taken back here. */
+static bool
+stays_open (fg_client *client, const char *provider, const bson_t *master_key, const uint8_t id[FG_KEY_ID_LEN],
+            fg_error *err)
+{
+   bool removed = false;
+
+   if (fg_epoch_must_be_open (client->vault, provider, master_key, err)) {
+      return true;
+   }
+   (void)client->vault->ops->remove (client->vault->self, id, &removed, NULL);
+   return false;
+}
+
 bool
 fg_client_create_data_key (fg_client *client, const char *provider, const fg_data_key_options *options,
                            uint8_t id[FG_KEY_ID_LEN], fg_error *err)
@@ -74,7 +90,8 @@ fg_client_create_data_key (fg_client *client, const char *provider, const fg_dat
    fg_wrapped wrapped;
    bson_t master_key;
 
-   if (!check_options (options, err) || !new_id (id, err)) {
+   if (!check_options (options, err) || !new_id (id, err) ||
+       !fg_epoch_must_be_open (client->vault, provider, options->master_key, err)) {
       return false;
    }
    fg_secret *dek = new_dek (options->key_material, err);
@@ -84,7 +101,8 @@ fg_client_create_data_key (fg_client *client, const char *provider, const fg_dat
    bool ok = fg_kms_wrap (client->kms, provider, options->master_key, dek->bytes, &wrapped, &master_key, err);
    fg_secret_free (dek);
    if (ok) {
-      ok = insert_wrapped (client, options, id, &wrapped, &master_key, err);
+      ok = insert_wrapped (client, options, id, &wrapped, &master_key, err) &&
+           stays_open (client, provider, &master_key, id, err);
       bson_destroy (&master_key);
    }
    return ok;

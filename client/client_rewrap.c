@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/client_internal.h"
 
+#include "client/keys/epoch.h"
 #include "client/keys/key_document.h"
 
 #include <stdlib.h>
@@ -22,6 +23,7 @@ typedef struct plan {
    size_t n;
    size_t cap;
    bool out_of_memory;
+   fg_epochs epochs; /* as the vault's marker names them when the plan is made */
 } plan;
 
 static bool
@@ -55,6 +57,21 @@ plan_clear (plan *p)
       free (p->items[i].material);
    }
    free (p->items);
+   fg_epochs_clear (&p->epochs);
+}
+
+/* Nothing is wrapped under a master key whose epoch the vault's marker says is closed. */
+static bool
+may_wrap_under (const fg_epochs *epochs, const char *provider, const bson_t *master_key, fg_error *err)
+{
+   char id[FG_EPOCH_ID_LEN];
+
+   return fg_epoch_id (provider, master_key, id, err) &&
+          (fg_epochs_state (epochs, id) == FG_EPOCH_OPEN ||
+           fg_error_set (err, FG_ERROR_KEY, FG_E_DENIED, provider,
+                         "this master key of `%s` is a closed epoch of the key vault: nothing is wrapped under it any "
+                         "more; name the new epoch's master key",
+                         provider));
 }
 
 /* What the new wrapping holds must be what the old one held. */
@@ -74,14 +91,15 @@ proves_equal (fg_client *client, const bson_t *master_key, const fg_wrapped *wra
 }
 
 static bool
-wrap_anew (fg_client *client, const fg_rewrap_options *options, const fg_key_document *doc, const fg_secret *dek,
-           plan_item *item, fg_error *err)
+wrap_anew (fg_client *client, const fg_epochs *epochs, const fg_rewrap_options *options, const fg_key_document *doc,
+           const fg_secret *dek, plan_item *item, fg_error *err)
 {
    const char *provider = options->provider ? options->provider : doc->provider;
    const bson_t *master_key = options->provider ? options->master_key : &doc->master_key;
    fg_wrapped wrapped;
 
-   if (!fg_kms_wrap (client->kms, provider, master_key, dek->bytes, &wrapped, &item->master_key, err)) {
+   if (!may_wrap_under (epochs, provider, master_key, err) ||
+       !fg_kms_wrap (client->kms, provider, master_key, dek->bytes, &wrapped, &item->master_key, err)) {
       return false;
    }
    item->planned = true;
@@ -98,7 +116,7 @@ wrap_anew (fg_client *client, const fg_rewrap_options *options, const fg_key_doc
 }
 
 static bool
-plan_one (fg_client *client, const fg_rewrap_options *options, plan_item *item, fg_error *err)
+plan_one (fg_client *client, const fg_epochs *epochs, const fg_rewrap_options *options, plan_item *item, fg_error *err)
 {
    fg_key_document doc;
    fg_secret *dek = NULL;
@@ -109,7 +127,7 @@ plan_one (fg_client *client, const fg_rewrap_options *options, plan_item *item, 
       return false;
    }
    bool ok = fg_kms_unwrap (client->kms, &doc.master_key, doc.material, doc.material_len, &dek, &inner) &&
-             wrap_anew (client, options, &doc, dek, item, &inner);
+             wrap_anew (client, epochs, options, &doc, dek, item, &inner);
    fg_secret_free (dek);
    if (!ok) {
       fg_uuid_text (doc.id, id);
@@ -147,13 +165,16 @@ fg_client_rewrap_many_data_key (fg_client *client, const bson_t *filter, const f
    if (options->master_key && !options->provider) {
       return fg_error_set (err, FG_ERROR_USAGE, FG_E_INVALID, NULL, "a master key needs its provider's name");
    }
-   bool ok = fg_client_visit_keys (client, filter, collect, &p, err);
+   bool ok = fg_epochs_load (client->vault, &p.epochs, err) && fg_client_visit_keys (client, filter, collect, &p, err);
    if (ok && p.out_of_memory) {
       ok = fg_error_set (err, FG_ERROR_KEY, FG_E_NOMEM, NULL, "out of memory");
    }
    result->matched = p.n;
    for (size_t i = 0; ok && i < p.n; i++) {
-      ok = plan_one (client, options, &p.items[i], err);
+      ok = plan_one (client, &p.epochs, options, &p.items[i], err);
+   }
+   if (ok && p.n && options->provider) {
+      ok = fg_epoch_must_be_open (client->vault, options->provider, options->master_key, err);
    }
    for (size_t i = 0; ok && i < p.n; i++) {
       ok = replace_one (client, &p.items[i], result, err);
