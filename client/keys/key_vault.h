@@ -11,4 +11,9 @@ struct fg_key_vault {
    void *self;
 };
 
+/* One by one where the store has nothing better. False: `changed` says as far as is known which documents were changed all the same. */
+bool fg_key_vault_rewrap_many (fg_key_vault *vault, fg_rewrap_item *items, size_t n, fg_error *err) FG_WARN_UNUSED;
+/* "file /srv/keys.json", "mongodb host:27017/db.coll", ...; free it. NULL: out of memory. */
+char *fg_key_vault_identity (const fg_key_vault *vault);
+
 #endif /* FG_CLIENT_KEY_VAULT_H */

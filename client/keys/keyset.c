@@ -173,32 +173,63 @@ replace (fg_keyset *set, size_t i, bson_t *bson)
    set->docs[i] = bson;
 }
 
+/* *index: of the document that item means, as it is to be: its copy in *bson; NULL when the document is another one by now. */
+static bool
+rewrapped_copy (const fg_keyset *set, const fg_rewrap_item *item, size_t *index, bson_t **bson, fg_error *err)
+{
+   fg_key_document doc;
+
+   *bson = NULL;
+   *index = index_of (set, item->id);
+   if (*index == set->n) {
+      return true;
+   }
+   if (!fg_key_document_parse (set->docs[*index], &doc, err)) {
+      return false;
+   }
+   if (doc.update_ms != item->old_update_ms || doc.material_len != item->old_len ||
+       !fg_public_equal (doc.material, item->old_material, item->old_len)) {
+      return true;
+   }
+   *bson =
+      fg_key_document_rewrapped (set->docs[*index], item->master_key, item->material, item->len, fg_now_ms (), err);
+   return *bson != NULL;
+}
+
+/* Each document is built before the first is replaced; the places are remembered in between. */
+bool
+fg_keyset_rewrap_many (fg_keyset *set, fg_rewrap_item *items, size_t n, fg_error *err)
+{
+   bson_t **copies = calloc (n ? n : 1, sizeof *copies);
+   size_t *places = calloc (n ? n : 1, sizeof *places);
+   bool ok = (copies && places) || fg_error_set (err, FG_ERROR_KEY, FG_E_NOMEM, NULL, "out of memory");
+
+   for (size_t i = 0; ok && i < n; i++) {
+      ok = rewrapped_copy (set, &items[i], &places[i], &copies[i], err);
+   }
+   for (size_t i = 0; i < n; i++) {
+      items[i].changed = ok && copies[i];
+      if (items[i].changed) {
+         replace (set, places[i], copies[i]);
+      } else if (copies) {
+         bson_destroy (copies[i]);
+      }
+   }
+   free (copies);
+   free (places);
+   return ok;
+}
+
 bool
 fg_keyset_rewrap (fg_keyset *set, const uint8_t id[FG_KEY_ID_LEN], const uint8_t *old_material, size_t old_len,
                   int64_t old_update_ms, const bson_t *master_key, const uint8_t *material, size_t len, bool *changed,
                   fg_error *err)
 {
-   size_t i = index_of (set, id);
-   fg_key_document doc;
+   fg_rewrap_item item = {id, old_material, old_len, old_update_ms, master_key, material, len, false};
+   bool ok = fg_keyset_rewrap_many (set, &item, 1, err);
 
-   *changed = false;
-   if (i == set->n) {
-      return true;
-   }
-   if (!fg_key_document_parse (set->docs[i], &doc, err)) {
-      return false;
-   }
-   if (doc.update_ms != old_update_ms || doc.material_len != old_len ||
-       !fg_public_equal (doc.material, old_material, old_len)) {
-      return true;
-   }
-   bson_t *bson = fg_key_document_rewrapped (set->docs[i], master_key, material, len, fg_now_ms (), err);
-   if (!bson) {
-      return false;
-   }
-   replace (set, i, bson);
-   *changed = true;
-   return true;
+   *changed = item.changed;
+   return ok;
 }
 
 bool

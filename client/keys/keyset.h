@@ -27,6 +27,8 @@ bool fg_keyset_find_matching (const fg_keyset *set, const bson_t *filter, fg_key
 bool fg_keyset_rewrap (fg_keyset *set, const uint8_t id[FG_KEY_ID_LEN], const uint8_t *old_material, size_t old_len,
                        int64_t old_update_ms, const bson_t *master_key, const uint8_t *material, size_t len,
                        bool *changed, fg_error *err) FG_WARN_UNUSED;
+/* All of them or, on an error, none. */
+bool fg_keyset_rewrap_many (fg_keyset *set, fg_rewrap_item *items, size_t n, fg_error *err) FG_WARN_UNUSED;
 bool fg_keyset_remove (fg_keyset *set, const uint8_t id[FG_KEY_ID_LEN]);
 bool fg_keyset_add_alt_name (fg_keyset *set, const uint8_t id[FG_KEY_ID_LEN], const char *name, bson_t **previous,
                              fg_error *err) FG_WARN_UNUSED;

@@ -130,6 +130,42 @@ file_rewrap (void *self, const uint8_t id[FG_KEY_ID_LEN], const uint8_t *old_mat
 }
 
 static bool
+any_changed (const fg_rewrap_item *items, size_t n)
+{
+   for (size_t i = 0; i < n; i++) {
+      if (items[i].changed) {
+         return true;
+      }
+   }
+   return false;
+}
+
+static bool
+file_rewrap_many (void *self, fg_rewrap_item *items, size_t n, fg_error *err)
+{
+   job j;
+
+   if (!begin (&j, self, LOCK_EX, err)) {
+      return false;
+   }
+   bool ok = fg_keyset_rewrap_many (&j.set, items, n, err);
+   ok = end (&j, ok, any_changed (items, n), err);
+   for (size_t i = 0; !ok && i < n; i++) {
+      items[i].changed = false;
+   }
+   return ok;
+}
+
+static char *
+file_identity (void *self)
+{
+   const file_vault *v = self;
+   char *text = NULL;
+
+   return asprintf (&text, "file %s", v->path) < 0 ? NULL : text;
+}
+
+static bool
 file_remove (void *self, const uint8_t id[FG_KEY_ID_LEN], bool *removed, fg_error *err)
 {
    job j;
@@ -203,6 +239,8 @@ static const fg_key_vault_ops file_ops = {
    .remove_alt_name = file_remove_alt_name,
    .create_index = file_create_index,
    .free = file_free,
+   .rewrap_many = file_rewrap_many,
+   .identity = file_identity,
 };
 
 /* The absolute path of a file that does not exist, in a folder that does. */

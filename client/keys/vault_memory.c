@@ -58,6 +58,17 @@ memory_rewrap (void *self, const uint8_t id[FG_KEY_ID_LEN], const uint8_t *old_m
 }
 
 static bool
+memory_rewrap_many (void *self, fg_rewrap_item *items, size_t n, fg_error *err)
+{
+   memory_vault *v = self;
+
+   pthread_mutex_lock (&v->mutex);
+   bool ok = fg_keyset_rewrap_many (&v->set, items, n, err);
+   pthread_mutex_unlock (&v->mutex);
+   return ok;
+}
+
+static bool
 memory_remove (void *self, const uint8_t id[FG_KEY_ID_LEN], bool *removed, fg_error *err)
 {
    memory_vault *v = self;
@@ -122,6 +133,7 @@ static const fg_key_vault_ops memory_ops = {
    .remove_alt_name = memory_remove_alt_name,
    .create_index = memory_create_index,
    .free = memory_free,
+   .rewrap_many = memory_rewrap_many,
 };
 
 fg_key_vault *

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/keys/key_document.h"
+#include "client/public_equal.h"
 
 #include <mongoc/mongoc.h>
 
@@ -10,6 +11,7 @@ typedef struct mongodb_vault {
    mongoc_client_pool_t *pool;
    char *db;
    char *collection;
+   char *hosts; /* as the URI names them */
 } mongodb_vault;
 
 /* A borrowed connection and the collection at majority read and write concern. */
@@ -155,29 +157,37 @@ count_of (const bson_t *reply, const char *name)
    return bson_iter_init_find (&iter, reply, name) ? bson_iter_as_int64 (&iter) : 0;
 }
 
+/* The update and the filter of one compare-and-set. */
+static void
+rewrap_statement (const fg_rewrap_item *item, bson_t *filter, bson_t *update)
+{
+   bson_t part;
+
+   bson_append_binary (filter, "_id", 3, BSON_SUBTYPE_UUID, item->id, FG_KEY_ID_LEN);
+   bson_append_binary (filter, "keyMaterial", -1, BSON_SUBTYPE_BINARY, item->old_material, (uint32_t)item->old_len);
+   BSON_APPEND_DATE_TIME (filter, "updateDate", item->old_update_ms);
+   bson_append_document_begin (update, "$set", 4, &part);
+   BSON_APPEND_DOCUMENT (&part, "masterKey", item->master_key);
+   bson_append_binary (&part, "keyMaterial", -1, BSON_SUBTYPE_BINARY, item->material, (uint32_t)item->len);
+   bson_append_document_end (update, &part);
+   bson_append_document_begin (update, "$currentDate", -1, &part);
+   BSON_APPEND_BOOL (&part, "updateDate", true);
+   bson_append_document_end (update, &part);
+}
+
 static bool
 mongodb_rewrap (void *self, const uint8_t id[FG_KEY_ID_LEN], const uint8_t *old_material, size_t old_len,
                 int64_t old_update_ms, const bson_t *master_key, const uint8_t *material, size_t len, bool *changed,
                 fg_error *err)
 {
+   const fg_rewrap_item item = {id, old_material, old_len, old_update_ms, master_key, material, len, false};
    session s;
    bson_t filter = BSON_INITIALIZER;
    bson_t update = BSON_INITIALIZER;
    bson_t reply;
-   bson_t part;
    bson_error_t error;
 
-   bson_append_binary (&filter, "_id", 3, BSON_SUBTYPE_UUID, id, FG_KEY_ID_LEN);
-   bson_append_binary (&filter, "keyMaterial", -1, BSON_SUBTYPE_BINARY, old_material, (uint32_t)old_len);
-   BSON_APPEND_DATE_TIME (&filter, "updateDate", old_update_ms);
-   bson_append_document_begin (&update, "$set", 4, &part);
-   BSON_APPEND_DOCUMENT (&part, "masterKey", master_key);
-   bson_append_binary (&part, "keyMaterial", -1, BSON_SUBTYPE_BINARY, material, (uint32_t)len);
-   bson_append_document_end (&update, &part);
-   bson_append_document_begin (&update, "$currentDate", -1, &part);
-   BSON_APPEND_BOOL (&part, "updateDate", true);
-   bson_append_document_end (&update, &part);
-
+   rewrap_statement (&item, &filter, &update);
    begin (&s, self);
    bool ok = mongoc_collection_update_one (s.collection, &filter, &update, NULL, &reply, &error) ||
              failed (&error, "update", err);
@@ -187,6 +197,110 @@ mongodb_rewrap (void *self, const uint8_t id[FG_KEY_ID_LEN], const uint8_t *old_
    bson_destroy (&update);
    bson_destroy (&filter);
    return ok;
+}
+
+static bool
+add_statement (mongoc_bulk_operation_t *bulk, const fg_rewrap_item *item, fg_error *err)
+{
+   bson_t filter = BSON_INITIALIZER;
+   bson_t update = BSON_INITIALIZER;
+   bson_error_t error;
+
+   rewrap_statement (item, &filter, &update);
+   bool ok = mongoc_bulk_operation_update_one_with_opts (bulk, &filter, &update, NULL, &error) ||
+             failed (&error, "update", err);
+   bson_destroy (&update);
+   bson_destroy (&filter);
+   return ok;
+}
+
+typedef struct looked_up {
+   fg_rewrap_item *items;
+   size_t n;
+} looked_up;
+
+/* A document that holds the new wrapping was changed. */
+static bool
+note_changed (void *ctx, const bson_t *bson)
+{
+   looked_up *l = ctx;
+   fg_key_document doc;
+
+   if (!fg_key_document_parse (bson, &doc, NULL)) {
+      return true;
+   }
+   for (size_t i = 0; i < l->n; i++) {
+      fg_rewrap_item *item = &l->items[i];
+      if (fg_public_equal (item->id, doc.id, FG_KEY_ID_LEN)) {
+         item->changed = doc.material_len == item->len && fg_public_equal (doc.material, item->material, item->len);
+      }
+   }
+   return true;
+}
+
+static bool
+look_up_changed (void *self, fg_rewrap_item *items, size_t n, fg_error *err)
+{
+   looked_up l = {items, n};
+   uint8_t *ids = malloc (n * FG_KEY_ID_LEN);
+
+   if (!ids) {
+      return fg_error_set (err, FG_ERROR_KEY, FG_E_NOMEM, NULL, "out of memory");
+   }
+   for (size_t i = 0; i < n; i++) {
+      memcpy (ids + i * FG_KEY_ID_LEN, items[i].id, FG_KEY_ID_LEN);
+   }
+   bool ok = mongodb_find (self, ids, n, NULL, 0, note_changed, &l, err);
+   free (ids);
+   return ok;
+}
+
+/* One message for all; the reply counts, and says which only by reading them again when the count is short. */
+static bool
+mongodb_rewrap_many (void *self, fg_rewrap_item *items, size_t n, fg_error *err)
+{
+   session s;
+   bson_t opts = BSON_INITIALIZER;
+   bson_t reply;
+   bson_error_t error;
+   bool ok = true;
+   int64_t matched = 0;
+
+   if (n == 0) {
+      return true;
+   }
+   begin (&s, self);
+   BSON_APPEND_BOOL (&opts, "ordered", false);
+   mongoc_bulk_operation_t *bulk = mongoc_collection_create_bulk_operation_with_opts (s.collection, &opts);
+   for (size_t i = 0; ok && i < n; i++) {
+      ok = add_statement (bulk, &items[i], err);
+   }
+   bool sent = ok;
+   if (sent) {
+      ok = mongoc_bulk_operation_execute (bulk, &reply, &error) || failed (&error, "update", err);
+      matched = count_of (&reply, "nMatched");
+      bson_destroy (&reply);
+   }
+   mongoc_bulk_operation_destroy (bulk);
+   end (&s);
+   bson_destroy (&opts);
+   if (ok && matched == (int64_t)n) {
+      for (size_t i = 0; i < n; i++) {
+         items[i].changed = true;
+      }
+      return true;
+   }
+   /* An error stays what is told. */
+   return look_up_changed (self, items, sent ? n : 0, ok ? err : NULL) && ok;
+}
+
+static char *
+mongodb_identity (void *self)
+{
+   const mongodb_vault *v = self;
+   char *text = NULL;
+
+   return asprintf (&text, "mongodb %s/%s.%s", v->hosts, v->db, v->collection) < 0 ? NULL : text;
 }
 
 static bool
@@ -326,6 +440,7 @@ mongodb_free (void *self)
    }
    free (v->db);
    free (v->collection);
+   free (v->hosts);
    free (v);
 }
 
@@ -341,6 +456,8 @@ static const fg_key_vault_ops mongodb_ops = {
    .remove_alt_name = mongodb_remove_alt_name,
    .create_index = mongodb_create_index,
    .free = mongodb_free,
+   .rewrap_many = mongodb_rewrap_many,
+   .identity = mongodb_identity,
 };
 
 static bool
@@ -356,6 +473,26 @@ split_namespace (mongodb_vault *v, const char *ns, fg_error *err)
    return (v->db && v->collection) || fg_error_set (err, FG_ERROR_KEY, FG_E_NOMEM, NULL, "out of memory");
 }
 
+static char *
+hosts_of (const mongoc_uri_t *uri)
+{
+   const char *service = mongoc_uri_get_srv_hostname (uri);
+   char *text = service ? strdup (service) : NULL;
+
+   for (const mongoc_host_list_t *host = service ? NULL : mongoc_uri_get_hosts (uri); host; host = host->next) {
+      char *longer = NULL;
+      if (asprintf (&longer, "%s%s%s", text ? text : "", text ? "," : "", host->host_and_port) < 0) {
+         longer = NULL;
+      }
+      free (text);
+      text = longer;
+      if (!text) {
+         break;
+      }
+   }
+   return text;
+}
+
 /* The URI may carry a password: it is in no message. */
 static bool
 open_pool (mongodb_vault *v, const char *text, fg_error *err)
@@ -365,7 +502,8 @@ open_pool (mongodb_vault *v, const char *text, fg_error *err)
    if (!uri) {
       return fg_error_set (err, FG_ERROR_USAGE, FG_E_INVALID, NULL, "the key vault's URI is not a valid MongoDB URI");
    }
-   v->pool = mongoc_client_pool_new (uri);
+   v->hosts = hosts_of (uri);
+   v->pool = v->hosts ? mongoc_client_pool_new (uri) : NULL;
    mongoc_uri_destroy (uri);
    if (!v->pool || !mongoc_client_pool_set_error_api (v->pool, MONGOC_ERROR_API_VERSION_2)) {
       return fg_error_set (err, FG_ERROR_KEY, FG_E_INVALID, NULL, "the key vault's URI cannot be used");

@@ -50,6 +50,18 @@ typedef struct fg_key_vault fg_key_vault;
 /* Visits a key document; borrowed for the time of the call. Returning false stops the visit, which then has succeeded. */
 typedef bool (*fg_key_visit) (void *ctx, const bson_t *key_document);
 
+/* One compare-and-set of many: rewrap's arguments, and what became of it. */
+typedef struct fg_rewrap_item {
+   const uint8_t *id;
+   const uint8_t *old_material;
+   size_t old_len;
+   int64_t old_update_ms;
+   const bson_t *master_key;
+   const uint8_t *material;
+   size_t len;
+   bool changed;
+} fg_rewrap_item;
+
 /*
  * What a key vault does. Every function may be called from any thread. `self` is what fg_key_vault_new was given. Functions that return false have changed
  * nothing and filled err. The store must keep _id unique and, where it can, every single alt name.
@@ -77,6 +89,13 @@ typedef struct fg_key_vault_ops {
    /* The unique partial index on keyAltNames, where the store has indexes. */
    bool (*create_index) (void *self, fg_error *err);
    void (*free) (void *self);
+
+   /* Added later: NULL, or left out of size, where a store has nothing better than the functions above. */
+
+   /* rewrap for many documents of different _id, cheaper than one by one. False: `changed` says as far as is known which documents were changed all the same. */
+   bool (*rewrap_many) (void *self, fg_rewrap_item *items, size_t n, fg_error *err);
+   /* A text that tells this store from another, without credentials; free it. */
+   char *(*identity) (void *self);
 } fg_key_vault_ops;
 
 /* A vault of the caller's own making. ops and self must live until fg_key_vault_free, which calls ops->free (self). */
