@@ -35,6 +35,8 @@ typedef struct fgd_sequence {
 
 #define FGD_SEQUENCES_MAX 8
 
+typedef struct fgd_reply fgd_reply;
+
 typedef struct fgd_request {
    fgd_server *server;
    fgd_session *session;
@@ -47,17 +49,23 @@ typedef struct fgd_request {
    int64_t deadline_us; /* monotonic; INT64_MAX without maxTimeMS */
    fgd_txn *txn; /* for READ and WRITE commands */
    bool resumed; /* runs again after fgd_reply.delay_ms */
+   void (*follow_up) (
+      struct fgd_request *request,
+      fgd_reply *
+         reply); /* a WRITE command's run may set it: called once what run wrote is on disk, on a worker thread, before the reply leaves; txn is a read snapshot, or
+                    * NULL when there is none to be had. It is called in any case; reply holds the failure when there was one */
+   void *follow_up_ctx; /* follow_up's */
 } fgd_request;
 
 /* What goes back. run fills body with the command's own members; the network side adds `ok` (and code, codeName, errmsg when error.code is not 0). */
-typedef struct fgd_reply {
+struct fgd_reply {
    bson_t body; /* initialised by the network side */
    fg_error
       error; /* domain FG_ERROR_NONE: success. FG_ERROR_SERVER: its code and message; any other domain: 1 InternalError or as mapped */
    bool no_reply; /* moreToCome: nothing is sent */
    int64_t
       delay_ms; /* INLINE only, more than 0: nothing is sent now; the command runs again, resumed, when that time is over */
-} fgd_reply;
+};
 
 #define FGD_RUN_INLINE 0x1u
 #define FGD_RUN_READ 0x2u

@@ -7,7 +7,7 @@
  *
  * One fgd_server lives from main's first line to its last. It is filled in this order: config, log, loader (modules loaded, settings applied, started),
  * store (collections loaded), then the network is opened; and taken down in reverse. Members are written by main before the
- * network opens and only read afterwards, except the counters (atomic) and what the parts guard themselves (log, loader, store).
+ * network opens and only read afterwards, except the counters and stopping (atomic) and what the parts guard themselves (log, loader, store).
  *
  * Rooms: net/ (sockets, threads), store/ (what is kept), query/ (pure BSON), commands/ (what clients ask). Commands get the server through
  * their request; nothing reaches it by a global.
@@ -52,6 +52,7 @@ struct fgd_server {
    char host_name[256]; /* "name:port" */
    int port; /* as bound; config.port may be 0 */
    int max_connections; /* config.max_connections, or what the limit on open files allows */
+   atomic_bool stopping; /* a shutdown has begun: long work on other threads comes to an end */
 };
 
 /* A connection's state that outlives one command. Commands of one connection never overlap, so it needs no lock. */

@@ -266,9 +266,11 @@ fgd_run_coll_mod (fgd_request *request, fgd_reply *reply)
          fgd_reply_fail (reply, 26, "ns does not exist");
       } else {
          modify_options (&options, coll->options, v);
-         (void)!(fgd_check_validator_place (request->db, name, &options, &reply->error) &&
-                 fgd_check_validator (&options, &reply->error) &&
-                 fgd_ddl_coll_mod (request->txn, request->client, coll, &options, &reply->error));
+         if (fgd_check_validator_place (request->db, name, &options, &reply->error) &&
+             fgd_check_validator (&options, &reply->error) &&
+             fgd_ddl_coll_mod (request->txn, request->client, coll, &options, &reply->error)) {
+            fgd_survey_stored (request, name);
+         }
       }
    }
    bson_destroy (&options);

@@ -191,7 +191,11 @@ write_done (fgd_job *job, const fg_error *failure)
       reset_reply (op);
       op->reply.error = *failure;
    }
-   fgd_net_post (op->conn->net, op);
+   if (op->request.follow_up) {
+      fgd_pool_submit (op->conn->net->pool, op);
+   } else {
+      fgd_net_post (op->conn->net, op);
+   }
 }
 
 static size_t

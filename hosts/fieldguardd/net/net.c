@@ -87,6 +87,7 @@ begin_stop (fgd_net *net, const char *why)
       return;
    }
    net->stopping = true;
+   atomic_store (&net->server->stopping, true);
    fgd_attr_str (&attr, "reason", why);
    fgd_log_line (net->server->log, FG_LOG_INFO, "CONTROL", 23378, "Shutting down", fgd_attr_json (&attr));
    fgd_attr_free (&attr);

@@ -19,6 +19,18 @@ struct fgd_pool {
    unsigned n_threads;
 };
 
+/* What the command has done stands: no snapshot and no time left are follow_up's to deal with. */
+static void
+follow_up (fgd_op *op)
+{
+   fg_error ignored;
+
+   op->request.txn = fgd_read_begin (op->request.server->store, &ignored);
+   op->request.follow_up (&op->request, &op->reply);
+   fgd_read_end (op->request.txn);
+   op->request.txn = NULL;
+}
+
 static void
 run (fgd_op *op)
 {
@@ -27,6 +39,10 @@ run (fgd_op *op)
 
    snprintf (context, sizeof context, "conn%lld", (long long)op->request.client->connection_id);
    fgd_log_set_context (context);
+   if (op->request.follow_up) {
+      follow_up (op);
+      return;
+   }
    if (fgd_request_expired (&op->request, &reply->error)) {
       return;
    }
