@@ -33,6 +33,12 @@ fgd_pipeline_free (fgd_pipeline *pipeline)
    }
 }
 
+const fgd_stages *
+fgd_pipeline_stages (const fgd_pipeline *pipeline)
+{
+   return pipeline->stages;
+}
+
 const fgd_target *
 fgd_pipeline_target (const fgd_pipeline *pipeline)
 {

@@ -46,8 +46,9 @@ typedef struct fgd_target {
    fgd_target_kind kind;
    const char *db; /* NULL: the database that the command runs in */
    const char *collection;
-   const char *const *on; /* $merge: the fields that identify a document */
+   const char *const *on; /* $merge: the fields that identify a document; _id where none were given */
    size_t n_on;
+   bool on_given; /* then a unique index has to vouch for them */
    fgd_when_matched when_matched;
    fgd_when_not_matched when_not_matched;
    const uint8_t *update_pipeline; /* FGD_MATCHED_PIPELINE: the bytes of the array, for fgd_update_compile */
@@ -61,6 +62,9 @@ fgd_pipeline *fgd_pipeline_compile (const uint8_t *stages, size_t len, const uin
                                     fg_error *err) FG_WARN_UNUSED;
 void fgd_pipeline_free (fgd_pipeline *pipeline); /* NULL is legal */
 const fgd_target *fgd_pipeline_target (const fgd_pipeline *pipeline); /* kind FGD_TARGET_NONE when there is none */
+/* $merge with a whenMatched pipeline: its variables for one document, as {name: {$literal: value}, ...}, which fgd_update_compile takes as let. */
+bool fgd_pipeline_variables (const fgd_pipeline *pipeline, const uint8_t *doc, size_t len, int64_t now_ms, fg_buf *out,
+                             fg_error *err) FG_WARN_UNUSED;
 /* The filter of a first $match, so that the caller may choose an index by it (the run applies it again); false when the pipeline starts otherwise. */
 bool fgd_pipeline_leading_match (const fgd_pipeline *pipeline, const uint8_t **filter, size_t *len);
 

@@ -57,13 +57,23 @@ typedef struct fgd_stage {
    size_t n_groups;
 } fgd_stage;
 
+/* One variable that a $merge hands to its whenMatched pipeline. */
+typedef struct fgd_merge_variable {
+   const char *name;
+   const fgd_expr *expr;
+} fgd_merge_variable;
+
 typedef struct fgd_stages {
    fgd_arena arena;
    fgd_scope scope;
    fgd_stage *items;
    size_t n;
    fgd_target target;
+   fgd_merge_variable *variables;
+   size_t n_variables;
 } fgd_stages;
+
+const fgd_stages *fgd_pipeline_stages (const fgd_pipeline *pipeline);
 
 fgd_stages *fgd_stages_compile (const uint8_t *array, size_t len, const uint8_t *let, size_t let_len, uint32_t flags,
                                 fg_error *err) FG_WARN_UNUSED;

@@ -99,7 +99,7 @@ fgd_coll_copy (const fgd_coll *coll, const char *db, const char *name, const bso
    return copy;
 }
 
-/* --- as stored: {db, name, uuid, options, indexes: [{id, spec}]} ------------------------------------------------------ */
+/* --- as stored: {db, name, uuid, options, indexes: [{id, spec}], hidden?} ------------------------------------------------------ */
 
 static void
 write_entry (bson_t *out, const fgd_coll *coll)
@@ -121,6 +121,9 @@ write_entry (bson_t *out, const fgd_coll *coll)
       bson_append_document_end (&list, &one);
    }
    bson_append_array_end (out, &list);
+   if (coll->hidden) {
+      bson_append_bool (out, "hidden", -1, true);
+   }
 }
 
 bool

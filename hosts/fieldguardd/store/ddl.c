@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "hosts/fieldguardd/store/copy.h"
 #include "hosts/fieldguardd/store/internal.h"
 
 #include <stdio.h>
@@ -12,9 +13,9 @@
 
 /* --- shared steps --------------------------------------------------------------------------------------------------- */
 
-static fg_ddl_request
-request_for (fg_ddl ddl, const fg_client_info *client, fg_collection *module, const bson_t *old_options,
-             const bson_t *new_options)
+fg_ddl_request
+fgd_ddl_request_for (fg_ddl ddl, const fg_client_info *client, fg_collection *module, const bson_t *old_options,
+                     const bson_t *new_options)
 {
    return (fg_ddl_request){.size = sizeof (fg_ddl_request),
                            .ddl = ddl,
@@ -26,8 +27,8 @@ request_for (fg_ddl ddl, const fg_client_info *client, fg_collection *module, co
                            .client = client};
 }
 
-static bool
-prepare (fgd_txn *txn, fg_ddl_request *request, fg_error *err)
+bool
+fgd_ddl_prepare (fgd_txn *txn, fg_ddl_request *request, fg_error *err)
 {
    fg_refusal refusal = {.size = sizeof refusal};
 
@@ -84,8 +85,8 @@ settle (fgd_txn *txn, fg_ddl_request *request, bool done)
    }
 }
 
-static bool
-new_uuid (uint8_t uuid[16], fg_error *err)
+bool
+fgd_new_uuid (uint8_t uuid[16], fg_error *err)
 {
    if (getrandom (uuid, 16, 0) != 16) {
       return fg_error_set (err, FG_ERROR_SERVER, 1, NULL, "no random bytes for a UUID");
@@ -95,8 +96,8 @@ new_uuid (uint8_t uuid[16], fg_error *err)
    return true;
 }
 
-static bool
-add_id_index (fgd_txn *txn, fgd_coll *coll, fg_error *err)
+bool
+fgd_coll_add_id_index (fgd_txn *txn, fgd_coll *coll, fg_error *err)
 {
    bson_t *spec = BCON_NEW ("v", BCON_INT32 (2), "key", "{", "_id", BCON_INT32 (1), "}", "name", BCON_UTF8 ("_id_"));
 
@@ -114,11 +115,11 @@ fgd_ddl_create (fgd_txn *txn, const fg_client_info *client, const char *db, cons
    uint8_t uuid[16];
    bool done = false;
 
-   if (!fgd_txn_flush (txn, err) || !new_uuid (uuid, err)) {
+   if (!fgd_txn_flush (txn, err) || !fgd_new_uuid (uuid, err)) {
       return false;
    }
    fgd_coll *coll = fgd_coll_new (db, name, ++txn->store->next_id, uuid, options, err);
-   if (!coll || !add_id_index (txn, coll, err)) {
+   if (!coll || !fgd_coll_add_id_index (txn, coll, err)) {
       fgd_coll_unref (coll);
       return false;
    }
@@ -128,8 +129,8 @@ fgd_ddl_create (fgd_txn *txn, const fg_client_info *client, const char *db, cons
       fgd_coll_unref (coll);
       return false;
    }
-   fg_ddl_request request = request_for (FG_DDL_CREATE, client, module, NULL, coll->options);
-   if (prepare (txn, &request, err)) {
+   fg_ddl_request request = fgd_ddl_request_for (FG_DDL_CREATE, client, module, NULL, coll->options);
+   if (fgd_ddl_prepare (txn, &request, err)) {
       bool written = fgd_catalog_put (txn, coll, err);
       __atomic_add_fetch (&coll->refs, 1,
                           __ATOMIC_ACQ_REL); /* the options stay alive until APPLY or ABANDON has read them */
@@ -152,8 +153,8 @@ fgd_ddl_coll_mod (fgd_txn *txn, const fg_client_info *client, const fgd_coll *co
    bool done = false;
 
    if (next && fgd_txn_flush (txn, err)) {
-      fg_ddl_request request = request_for (FG_DDL_COLL_MOD, client, coll->module, old_options, next->options);
-      if (prepare (txn, &request, err)) {
+      fg_ddl_request request = fgd_ddl_request_for (FG_DDL_COLL_MOD, client, coll->module, old_options, next->options);
+      if (fgd_ddl_prepare (txn, &request, err)) {
          bool written = fgd_catalog_put (txn, next, err);
          __atomic_add_fetch (&next->refs, 1, __ATOMIC_ACQ_REL);
          done = publish (txn, written, fgd_catalog_with (txn->catalog, coll, NULL, next), err);
@@ -167,8 +168,8 @@ fgd_ddl_coll_mod (fgd_txn *txn, const fg_client_info *client, const fgd_coll *co
 
 /* --- drop, rename ----------------------------------------------------------------------------------------------------- */
 
-static bool
-delete_all (fgd_txn *txn, const fgd_coll *coll, fg_error *err)
+bool
+fgd_delete_collection (fgd_txn *txn, const fgd_coll *coll, fg_error *err)
 {
    bool ok = fgd_delete_prefix (txn, txn->store->records, coll->id, err) && fgd_catalog_del (txn, coll, err);
 
@@ -186,9 +187,9 @@ fgd_ddl_drop (fgd_txn *txn, const fg_client_info *client, const fgd_coll *coll, 
    bool done = false;
 
    if (fgd_txn_flush (txn, err)) {
-      fg_ddl_request request = request_for (FG_DDL_DROP, client, module, old_options, NULL);
-      if (prepare (txn, &request, err)) {
-         bool written = delete_all (txn, coll, err);
+      fg_ddl_request request = fgd_ddl_request_for (FG_DDL_DROP, client, module, old_options, NULL);
+      if (fgd_ddl_prepare (txn, &request, err)) {
+         bool written = fgd_delete_collection (txn, coll, err);
          done = publish (txn, written, fgd_catalog_with (txn->catalog, coll, NULL, NULL), err);
          settle (txn, &request, done);
       }
@@ -204,6 +205,13 @@ bool
 fgd_ddl_rename (fgd_txn *txn, const fg_client_info *client, const fgd_coll *coll, const char *db, const char *name,
                 const fgd_coll *target, fg_error *err)
 {
+   return fgd_ddl_rename_copied (txn, client, coll, db, name, target, NULL, err);
+}
+
+bool
+fgd_ddl_rename_copied (fgd_txn *txn, const fg_client_info *client, const fgd_coll *coll, const char *db,
+                       const char *name, const fgd_coll *target, fgd_copy *copy, fg_error *err)
+{
    fgd_coll *next = fgd_coll_copy (coll, db, name, NULL, err);
    bson_t *options = bson_copy (coll->options);
    bson_t *target_options = target ? bson_copy (target->options) : NULL;
@@ -211,13 +219,14 @@ fgd_ddl_rename (fgd_txn *txn, const fg_client_info *client, const fgd_coll *coll
    bool done = false;
 
    if (next && fgd_txn_flush (txn, err)) {
-      fg_ddl_request request = request_for (FG_DDL_RENAME, client, coll->module, options, options);
+      fg_ddl_request request = fgd_ddl_request_for (FG_DDL_RENAME, client, coll->module, options, options);
       request.target_ns = next->ns;
       request.target = target_module;
       request.target_options = target_options ? bson_get_data (target_options) : NULL;
       request.target_options_len = target_options ? target_options->len : 0;
-      if (prepare (txn, &request, err)) {
-         bool written = (!target || delete_all (txn, target, err)) && fgd_catalog_put (txn, next, err);
+      if (fgd_ddl_prepare (txn, &request, err)) {
+         bool written = fgd_copy_prepare (copy, err) && (!target || fgd_delete_collection (txn, target, err)) &&
+                        fgd_catalog_put (txn, next, err);
          __atomic_add_fetch (&next->refs, 1, __ATOMIC_ACQ_REL);
          done = publish (txn, written, fgd_catalog_with (txn->catalog, coll, target, next), err);
          settle (txn, &request, done);

@@ -102,6 +102,7 @@ fgd_coll *fgd_coll_new (const char *db, const char *name, uint64_t id, const uin
 /* A copy that may be changed before it is published. options NULL: the same. */
 fgd_coll *fgd_coll_copy (const fgd_coll *coll, const char *db, const char *name, const bson_t *options, fg_error *err);
 bool fgd_coll_add_index (fgd_coll *coll, uint64_t id, const bson_t *spec, fg_error *err);
+bool fgd_coll_add_id_index (fgd_txn *txn, fgd_coll *coll, fg_error *err); /* ddl.c */
 void fgd_coll_unref (fgd_coll *coll);
 bool fgd_catalog_load (fgd_store *store, fg_error *err); /* load.c */
 bool fgd_catalog_put (fgd_txn *txn, const fgd_coll *coll, fg_error *err);
@@ -128,6 +129,23 @@ uint64_t fgd_get_u64be (const uint8_t *in);
 bool fgd_record_get (fgd_txn *txn, const fgd_coll *coll, uint64_t id, fgd_record *record, bool *found, fg_error *err);
 /* Deletes every key that starts with the 8 bytes of id. */
 bool fgd_delete_prefix (fgd_txn *txn, MDB_dbi dbi, uint64_t id, fg_error *err);
+
+/* --- ddl.c, for what else changes the catalog ----------------------------------------------------------------------- */
+
+bool fgd_new_uuid (uint8_t uuid[16], fg_error *err);
+fg_ddl_request fgd_ddl_request_for (fg_ddl ddl, const fg_client_info *client, fg_collection *module,
+                                    const bson_t *old_options, const bson_t *new_options);
+bool fgd_ddl_prepare (fgd_txn *txn, fg_ddl_request *request, fg_error *err);
+/* Its records, its index entries, its catalog entry. */
+bool fgd_delete_collection (fgd_txn *txn, const fgd_coll *coll, fg_error *err);
+
+/* --- copy.c, fill.c ------------------------------------------------------------------------------------------------- */
+
+typedef struct fgd_copy fgd_copy;
+/* The last chance to fail before the documents are in place. NULL is legal. */
+bool fgd_copy_prepare (fgd_copy *copy, fg_error *err);
+/* At start-up, before the catalog is read. */
+bool fgd_fill_clean_up (fgd_store *store, fg_error *err);
 
 /* --- writer.c ------------------------------------------------------------------------------------------------------ */
 

@@ -158,8 +158,11 @@ bool
 fgd_catalog_load (fgd_store *store, fg_error *err)
 {
    MDB_txn *mdb;
-   int rc = mdb_txn_begin (store->env, NULL, MDB_RDONLY, &mdb);
 
+   if (!fgd_fill_clean_up (store, err)) {
+      return false;
+   }
+   int rc = mdb_txn_begin (store->env, NULL, MDB_RDONLY, &mdb);
    if (rc != 0) {
       return fgd_store_error (err, rc, "reading the catalog");
    }

@@ -118,6 +118,7 @@ typedef struct fgd_coll {
    fg_error validator_error;
    fg_collection *module; /* the modules' slots; writer thread only */
    int refs; /* the catalog's (atomic) */
+   bool hidden; /* being filled (store/copy.h): in no catalog */
 } fgd_coll;
 
 /* NULL: no such collection. Valid until the transaction ends or (in a write) the next fgd_ddl_ call. */
