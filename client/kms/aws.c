@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/kms/call.h"
+#include "client/kms/lifecycle.h"
 #include "client/kms/sigv4.h"
 
 #include <ctype.h>
@@ -225,6 +226,20 @@ aws_unwrap (fg_kms_provider *provider, const bson_t *master_key, const uint8_t *
    return aws_call (provider, master_key, "TrentService.Decrypt", "unwrap a key", body, "Plaintext", dek, err);
 }
 
+bool
+fg_kms_aws_send (fg_kms_provider *provider, const bson_t *master_key, const fg_kms_admin *admin, fg_http_reply *reply,
+                 fg_error *err)
+{
+   fg_secret *body = fg_secret_copy ((const uint8_t *)admin->body, strlen (admin->body), err);
+   aws_request r = {.provider = provider, .master_key = master_key, .target = admin->path, .body = body};
+   const fg_kms_call call = {provider, admin->what, aws_retry, aws_build, &r};
+   bool ok = body && fg_kms_call_run (&call, reply, err);
+
+   fg_buf_free (&r.authorization);
+   fg_secret_free (body);
+   return ok;
+}
+
 static const fg_master_key_field aws_fields[] = {
    {.name = "region", .kind = FG_FIELD_TEXT, .required = true},
    {.name = "key", .kind = FG_FIELD_TEXT, .required = true},
@@ -240,4 +255,5 @@ const fg_kms_ops fg_kms_aws = {
    .wrap = aws_wrap,
    .unwrap = aws_unwrap,
    .clear = aws_clear,
+   .lifecycle = &fg_kms_aws_lifecycle,
 };

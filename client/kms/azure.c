@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "client/kms/lifecycle.h"
 #include "client/kms/oauth.h"
 
 #include <ctype.h>
@@ -146,6 +147,7 @@ get_bearer (fg_kms_provider *provider, const char *vault_host, fg_secret **beare
 typedef struct key_request {
    fg_kms_provider *provider;
    const bson_t *master_key;
+   const fg_kms_admin *admin; /* NULL: wrap or unwrap */
    const char *operation; /* "wrapkey" */
    fg_secret *body;
    fg_secret *bearer;
@@ -190,13 +192,17 @@ key_build (void *ctx, fg_http_request *request, fg_error *err)
    if (!fg_endpoint_copy (fg_bson_text (r->master_key, "keyVaultEndpoint"), r->host, sizeof r->host)) {
       return fg_kms_error (err, FG_E_INVALID, r->provider, "invalid keyVaultEndpoint");
    }
-   if (!key_path (r, err) || !get_bearer (r->provider, r->host, &r->bearer, err)) {
+   if ((!r->admin && !key_path (r, err)) || !get_bearer (r->provider, r->host, &r->bearer, err)) {
       return false;
    }
    r->headers[0] = (fg_http_header){"Accept", "application/json"};
    r->headers[1] = (fg_http_header){"Authorization", fg_secret_text (r->bearer)};
    r->headers[2] = (fg_http_header){"Content-Type", "application/json"};
    *request = (fg_http_request){"POST", r->host, r->path, r->headers, 3, r->body->bytes, r->body->len};
+   if (r->admin) {
+      request->method = r->admin->method;
+      request->path = r->admin->path;
+   }
    return true;
 }
 
@@ -240,6 +246,28 @@ azure_unwrap (fg_kms_provider *provider, const bson_t *master_key, const uint8_t
    return azure_call (provider, master_key, "unwrapkey", "unwrap a key", wrapped, len, dek, err);
 }
 
+bool
+fg_kms_azure_send (fg_kms_provider *provider, const bson_t *master_key, const fg_kms_admin *admin, fg_http_reply *reply,
+                   fg_error *err)
+{
+   const char *text = admin->body ? admin->body : "";
+   key_request r = {.provider = provider, .master_key = master_key, .admin = admin};
+   const fg_kms_call call = {provider, admin->what, azure_retry, key_build, &r};
+   azure_state *s = provider->state;
+
+   r.body = fg_secret_copy ((const uint8_t *)text, strlen (text) + 1, err);
+   if (r.body) {
+      fg_secret_truncate (r.body, strlen (text));
+   }
+   bool ok = r.body && fg_kms_call_run (&call, reply, err);
+   if (reply->status == 401) {
+      fg_oauth_drop (&s->oauth);
+   }
+   fg_secret_free (r.bearer);
+   fg_secret_free (r.body);
+   return ok;
+}
+
 static const fg_master_key_field azure_fields[] = {
    {.name = "keyVaultEndpoint", .kind = FG_FIELD_ENDPOINT, .required = true},
    {.name = "keyName", .kind = FG_FIELD_TEXT, .required = true},
@@ -254,4 +282,5 @@ const fg_kms_ops fg_kms_azure = {
    .wrap = azure_wrap,
    .unwrap = azure_unwrap,
    .clear = azure_clear,
+   .lifecycle = &fg_kms_azure_lifecycle,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/kms/jwt.h"
+#include "client/kms/lifecycle.h"
 #include "client/kms/oauth.h"
 
 #include <ctype.h>
@@ -152,6 +153,7 @@ get_bearer (fg_kms_provider *provider, const char *kms_host, fg_secret **bearer,
 typedef struct key_request {
    fg_kms_provider *provider;
    const bson_t *master_key;
+   const fg_kms_admin *admin; /* NULL: wrap or unwrap */
    bool encrypt;
    fg_secret *body;
    fg_secret *bearer;
@@ -212,13 +214,17 @@ key_build (void *ctx, fg_http_request *request, fg_error *err)
    if (!fg_endpoint_copy (endpoint ? endpoint : "cloudkms.googleapis.com", r->host, sizeof r->host)) {
       return fg_kms_error (err, FG_E_INVALID, r->provider, "invalid endpoint");
    }
-   if (!key_path (r, err) || !get_bearer (r->provider, r->host, &r->bearer, err)) {
+   if ((!r->admin && !key_path (r, err)) || !get_bearer (r->provider, r->host, &r->bearer, err)) {
       return false;
    }
    r->headers[0] = (fg_http_header){"Accept", "application/json"};
    r->headers[1] = (fg_http_header){"Authorization", fg_secret_text (r->bearer)};
    r->headers[2] = (fg_http_header){"Content-Type", "application/json"};
    *request = (fg_http_request){"POST", r->host, r->path, r->headers, 3, r->body->bytes, r->body->len};
+   if (r->admin) {
+      request->method = r->admin->method;
+      request->path = r->admin->path;
+   }
    return true;
 }
 
@@ -264,6 +270,28 @@ gcp_unwrap (fg_kms_provider *provider, const bson_t *master_key, const uint8_t *
                     fg_kms_body ("{\"ciphertext\": \"", FG_BASE64, wrapped, len, "\"}", err), dek, err);
 }
 
+bool
+fg_kms_gcp_send (fg_kms_provider *provider, const bson_t *master_key, const fg_kms_admin *admin, fg_http_reply *reply,
+                 fg_error *err)
+{
+   const char *text = admin->body ? admin->body : "";
+   key_request r = {.provider = provider, .master_key = master_key, .admin = admin};
+   const fg_kms_call call = {provider, admin->what, gcp_retry, key_build, &r};
+   gcp_state *s = provider->state;
+
+   r.body = fg_secret_copy ((const uint8_t *)text, strlen (text) + 1, err);
+   if (r.body) {
+      fg_secret_truncate (r.body, strlen (text));
+   }
+   bool ok = r.body && fg_kms_call_run (&call, reply, err);
+   if (reply->status == 401) {
+      fg_oauth_drop (&s->oauth);
+   }
+   fg_secret_free (r.bearer);
+   fg_secret_free (r.body);
+   return ok;
+}
+
 static const fg_master_key_field gcp_fields[] = {
    {.name = "projectId", .kind = FG_FIELD_TEXT, .required = true},
    {.name = "location", .kind = FG_FIELD_TEXT, .required = true},
@@ -281,4 +309,5 @@ const fg_kms_ops fg_kms_gcp = {
    .wrap = gcp_wrap,
    .unwrap = gcp_unwrap,
    .clear = gcp_clear,
+   .lifecycle = &fg_kms_gcp_lifecycle,
 };

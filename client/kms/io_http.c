@@ -136,6 +136,25 @@ set_tls (CURL *curl, const fg_tls_options *tls)
    return rc;
 }
 
+/* GET and DELETE come without a body here; everything else has one, and the method's own name. */
+static CURLcode
+set_method (CURL *curl, const fg_http_request *request)
+{
+   if (strcmp (request->method, "GET") == 0) {
+      return curl_easy_setopt (curl, CURLOPT_HTTPGET, 1L);
+   }
+   if (strcmp (request->method, "DELETE") == 0) {
+      return curl_easy_setopt (curl, CURLOPT_CUSTOMREQUEST, "DELETE");
+   }
+   CURLcode rc = curl_easy_setopt (curl, CURLOPT_POST, 1L);
+   rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_POSTFIELDSIZE, (long)request->body_len);
+   rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_POSTFIELDS, (const char *)request->body);
+   if (strcmp (request->method, "POST") != 0) {
+      rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_CUSTOMREQUEST, request->method);
+   }
+   return rc;
+}
+
 static CURLcode
 set_options (CURL *curl, const fg_tls_options *tls, int64_t timeout_ms, const char *url, const fg_http_request *request,
              struct curl_slist *headers, exchange *x)
@@ -151,9 +170,7 @@ set_options (CURL *curl, const fg_tls_options *tls, int64_t timeout_ms, const ch
    rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_NOSIGNAL, 1L);
    rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
    rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms);
-   rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_POST, 1L);
-   rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_POSTFIELDSIZE, (long)request->body_len);
-   rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_POSTFIELDS, (const char *)request->body);
+   rc = rc ? rc : set_method (curl, request);
    rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_HTTPHEADER, headers);
    rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_WRITEFUNCTION, take_body);
    rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_WRITEDATA, x);

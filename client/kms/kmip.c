@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/kms/kmip.h"
+#include "client/kms/lifecycle.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,6 +219,13 @@ kmip_unwrap (fg_kms_provider *provider, const bson_t *master_key, const uint8_t 
    return ok;
 }
 
+bool
+fg_kms_kmip_send (fg_kms_provider *provider, const bson_t *master_key, const fg_kmip_request *request,
+                  fg_secret **reply, fg_ttlv *payload, fg_error *err)
+{
+   return exchange (provider, master_key, request, reply, payload, err);
+}
+
 static const fg_master_key_field kmip_fields[] = {
    {.name = "endpoint", .kind = FG_FIELD_ENDPOINT_ANY_HOST},
    {.name = "delegated", .kind = FG_FIELD_TRUE},
@@ -232,4 +240,5 @@ const fg_kms_ops fg_kms_kmip = {
    .wrap = kmip_wrap,
    .unwrap = kmip_unwrap,
    .clear = kmip_clear,
+   .lifecycle = &fg_kms_kmip_lifecycle,
 };

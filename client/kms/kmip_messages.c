@@ -29,6 +29,8 @@ enum {
    TAG_RESULT_MESSAGE = 0x42007D,
    TAG_RESULT_REASON = 0x42007E,
    TAG_RESULT_STATUS = 0x42007F,
+   TAG_REVOCATION_REASON = 0x420081,
+   TAG_REVOCATION_REASON_CODE = 0x420082,
    TAG_SECRET_DATA = 0x420085,
    TAG_SECRET_DATA_TYPE = 0x420086,
    TAG_TEMPLATE_ATTRIBUTE = 0x420091,
@@ -45,7 +47,8 @@ enum {
    ALGORITHM_AES = 3,
    MODE_CBC = 1,
    PADDING_PKCS5 = 3,
-   USAGE_ENCRYPT_DECRYPT = 12
+   USAGE_ENCRYPT_DECRYPT = 12,
+   REVOKED_CEASED = 6
 };
 
 /* --- requests ---------------------------------------------------------------------------------------------------------- */
@@ -128,6 +131,17 @@ payload (fg_ttlv_writer *w, const fg_kmip_request *request)
    case FG_KMIP_DECRYPT:
       cipher_payload (w, request);
       break;
+   case FG_KMIP_REVOKE:
+      fg_ttlv_text (w, TAG_UNIQUE_IDENTIFIER, request->id);
+      fg_ttlv_begin (w, TAG_REVOCATION_REASON);
+      fg_ttlv_enumeration (w, TAG_REVOCATION_REASON_CODE, REVOKED_CEASED);
+      fg_ttlv_end (w);
+      break;
+   case FG_KMIP_GET_ATTRIBUTES:
+      fg_ttlv_text (w, TAG_UNIQUE_IDENTIFIER, request->id);
+      fg_ttlv_text (w, TAG_ATTRIBUTE_NAME, "State");
+      break;
+   case FG_KMIP_DESTROY:
    case FG_KMIP_GET:
    case FG_KMIP_ACTIVATE:
    default:
@@ -258,6 +272,19 @@ fg_kmip_read_id (const fg_kms_provider *provider, const fg_ttlv *payload_in, cha
    }
    memcpy (id, found.value, found.len);
    id[found.len] = '\0';
+   return true;
+}
+
+bool
+fg_kmip_read_state (const fg_kms_provider *provider, const fg_ttlv *payload_in, uint32_t *state, fg_error *err)
+{
+   fg_ttlv attribute;
+   fg_ttlv found;
+
+   if (!fg_ttlv_find (payload_in, TAG_ATTRIBUTE, &attribute) || attribute.type != FG_TTLV_STRUCTURE ||
+       !fg_ttlv_find (&attribute, TAG_ATTRIBUTE_VALUE, &found) || !fg_ttlv_as_u32 (&found, state)) {
+      return malformed (provider, err);
+   }
    return true;
 }
 

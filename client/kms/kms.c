@@ -139,8 +139,8 @@ fg_kms_free (fg_kms *kms)
    free (kms);
 }
 
-static fg_kms_provider *
-find_provider (fg_kms *kms, const char *name, fg_error *err)
+fg_kms_provider *
+fg_kms_provider_named (fg_kms *kms, const char *name, fg_error *err)
 {
    for (size_t i = 0; i < kms->n; i++) {
       if (strcmp (kms->providers[i].name, name) == 0) {
@@ -156,7 +156,7 @@ bool
 fg_kms_wrap (fg_kms *kms, const char *provider_name, const bson_t *master_key, const uint8_t dek[FG_DATA_KEY_LEN],
              fg_wrapped *wrapped, bson_t *stored, fg_error *err)
 {
-   fg_kms_provider *provider = find_provider (kms, provider_name, err);
+   fg_kms_provider *provider = fg_kms_provider_named (kms, provider_name, err);
    bson_t none = BSON_INITIALIZER;
 
    master_key = master_key ? master_key : &none;
@@ -190,7 +190,7 @@ fg_kms_unwrap (fg_kms *kms, const bson_t *stored, const uint8_t *wrapped, size_t
    if (!type_of (name)) {
       return fg_error_set (err, FG_ERROR_KMS, FG_E_UNSUPPORTED, name, "no KMS provider is called `%s`", name);
    }
-   fg_kms_provider *provider = find_provider (kms, name, err);
+   fg_kms_provider *provider = fg_kms_provider_named (kms, name, err);
    if (!provider || !fg_master_key_check (provider, stored, true, err) ||
        !provider->ops->unwrap (provider, stored, wrapped, len, dek, err)) {
       return false;

@@ -96,6 +96,16 @@ typedef struct fg_wrapped {
    char key_id[256]; /* the field filled_by_wrap, "" when there is none */
 } fg_wrapped;
 
+/* A request about a master key itself (client/kms/lifecycle.h). */
+typedef struct fg_kms_admin {
+   const char *what; /* "disable the master key", in messages */
+   const char *method;
+   const char *path; /* aws: the target, "TrentService.DescribeKey" */
+   const char *body; /* JSON; NULL: none */
+} fg_kms_admin;
+
+struct fg_kms_lifecycle;
+
 typedef struct fg_kms_ops {
    const char *type; /* "aws" */
    const fg_master_key_field *fields; /* ended by a NULL name */
@@ -107,6 +117,7 @@ typedef struct fg_kms_ops {
    bool (*unwrap) (fg_kms_provider *provider, const bson_t *master_key, const uint8_t *wrapped, size_t len,
                    fg_secret **dek, fg_error *err);
    void (*clear) (fg_kms_provider *provider);
+   const struct fg_kms_lifecycle *lifecycle;
 } fg_kms_ops;
 
 struct fg_kms_provider {
@@ -136,6 +147,8 @@ bool fg_kms_open_with (const fg_kms_provider *provider, fg_data_key *master, con
 fg_kms *fg_kms_new (const bson_t *providers, const bson_t *tls_options, int64_t timeout_ms, const fg_kms_io *io,
                     fg_error *err) FG_WARN_UNUSED;
 void fg_kms_free (fg_kms *kms);
+/* NULL with FG_E_NOT_FOUND: not configured. */
+fg_kms_provider *fg_kms_provider_named (fg_kms *kms, const char *name, fg_error *err) FG_WARN_UNUSED;
 
 /* master_key: as the application gives it, without provider (NULL: empty). stored receives what goes into the key document (initialised here; bson_destroy it, on success). */
 bool fg_kms_wrap (fg_kms *kms, const char *provider, const bson_t *master_key, const uint8_t dek[FG_DATA_KEY_LEN],

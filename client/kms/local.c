@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/kms/kms.h"
+#include "client/kms/lifecycle.h"
 
 /*
  * A master key of 96 bytes that the application brings itself: the data key is sealed like a value, with random IV and no associated data.
@@ -87,4 +88,5 @@ const fg_kms_ops fg_kms_local = {
    .wrap = local_wrap,
    .unwrap = local_unwrap,
    .clear = local_clear,
+   .lifecycle = &fg_kms_local_lifecycle,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/kms/call.h"
+#include "client/kms/lifecycle.h"
 #include "client/public_equal.h"
 
 #include <ctype.h>
@@ -55,7 +56,8 @@ vault_configure (fg_kms_provider *provider, const bson_t *config, fg_error *err)
 typedef struct vault_request {
    fg_kms_provider *provider;
    const bson_t *master_key;
-   const char *operation; /* "encrypt" */
+   const char *operation; /* "encrypt", or "keys" */
+   const fg_kms_admin *admin; /* NULL: wrap or unwrap */
    fg_secret *body;
    char host[256];
    char path[1024];
@@ -93,7 +95,8 @@ vault_build (void *ctx, fg_http_request *request, fg_error *err)
       return fg_kms_error (err, FG_E_INVALID, r->provider,
                            "masterKey's endpoint, mount or key has characters that do not belong there");
    }
-   int len = snprintf (r->path, sizeof r->path, "/v1/%s/%s/%s", mount, r->operation, key);
+   int len =
+      snprintf (r->path, sizeof r->path, "/v1/%s/%s/%s%s", mount, r->operation, key, r->admin ? r->admin->path : "");
    if (len < 0 || (size_t)len >= sizeof r->path) {
       return fg_kms_error (err, FG_E_TOO_LARGE, r->provider, "masterKey is too long");
    }
@@ -103,7 +106,8 @@ vault_build (void *ctx, fg_http_request *request, fg_error *err)
    }
    r->headers[n++] = (fg_http_header){"X-Vault-Request", "true"};
    r->headers[n++] = (fg_http_header){"X-Vault-Token", fg_secret_text (s->token)};
-   *request = (fg_http_request){"POST", r->host, r->path, r->headers, n, r->body->bytes, r->body->len};
+   *request = (fg_http_request){
+      r->admin ? r->admin->method : "POST", r->host, r->path, r->headers, n, r->body->bytes, r->body->len};
    return true;
 }
 
@@ -186,6 +190,25 @@ vault_unwrap (fg_kms_provider *provider, const bson_t *master_key, const uint8_t
    return ok;
 }
 
+/* admin's path is what follows the key's own: "" or "/rotate". */
+bool
+fg_kms_vault_send (fg_kms_provider *provider, const bson_t *master_key, const fg_kms_admin *admin, fg_http_reply *reply,
+                   fg_error *err)
+{
+   const char *text = admin->body ? admin->body : "";
+   vault_request r = {.provider = provider, .master_key = master_key, .operation = "keys", .admin = admin};
+   const fg_kms_call call = {provider, admin->what, vault_retry, vault_build, &r};
+
+   r.body = fg_secret_copy ((const uint8_t *)text, strlen (text) + 1, err);
+   if (r.body) {
+      fg_secret_truncate (r.body, strlen (text));
+   }
+   /* 204: done, and nothing to say. */
+   bool ok = r.body && (fg_kms_call_run (&call, reply, err) || reply->status == 204);
+   fg_secret_free (r.body);
+   return ok;
+}
+
 static const fg_master_key_field vault_fields[] = {
    {.name = "endpoint", .kind = FG_FIELD_ENDPOINT_ANY_HOST},
    {.name = "mount", .kind = FG_FIELD_TEXT},
@@ -200,4 +223,5 @@ const fg_kms_ops fg_kms_vault = {
    .wrap = vault_wrap,
    .unwrap = vault_unwrap,
    .clear = vault_clear,
+   .lifecycle = &fg_kms_vault_lifecycle,
 };
