@@ -2,6 +2,7 @@
 #include "schema/match/encrypted_fields.h"
 
 #include "base/base.h"
+#include "schema/match/plan.h"
 #include "schema/match/shield.h"
 
 /*
@@ -373,6 +374,9 @@ fg_encrypted_fields_compile (const fg_value *config, fg_matcher **out, fg_error 
    if (matcher->root->n_kids == 0) {
       fg_matcher_free (matcher);
       return true;
+   }
+   if (!fg_plan_build (&parser, matcher->root, &matcher->plan)) {
+      goto fail;
    }
    *out = matcher;
    return true;

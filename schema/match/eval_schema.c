@@ -49,25 +49,24 @@ eval_enum (fg_eval *ev, const fg_node *node, const fg_value *value)
    return false;
 }
 
-static bool
-is_named (const fg_allowed *allowed, const fg_element *element)
+bool
+fg_allowed_names (const fg_allowed *allowed, const char *name, size_t len)
 {
    if (allowed->table) {
-      return fg_name_table_find (allowed->table, element->name, element->name_len) != UINT32_MAX;
+      return fg_name_table_find (allowed->table, name, len) != UINT32_MAX;
    }
    for (uint32_t i = 0; i < allowed->n_names; i++) {
-      if (allowed->names[i].len == element->name_len &&
-          memcmp (allowed->names[i].text, element->name, element->name_len) == 0) {
+      if (allowed->names[i].len == len && memcmp (allowed->names[i].text, name, len) == 0) {
          return true;
       }
    }
    return false;
 }
 
-static bool
-is_allowed (fg_eval *ev, const fg_allowed *allowed, const fg_element *element)
+bool
+fg_eval_allows (fg_eval *ev, const fg_allowed *allowed, const fg_element *element)
 {
-   bool known = is_named (allowed, element);
+   bool known = fg_allowed_names (allowed, element->name, element->name_len);
 
    for (uint32_t i = 0; i < allowed->n_patterns; i++) {
       if (fg_eval_regex (ev, allowed->patterns[i].regex, element->name, element->name_len)) {
@@ -91,7 +90,7 @@ eval_allowed (fg_eval *ev, const fg_node *node, const fg_value *object)
       return false;
    }
    while (all && !ev->fault && fg_cursor_next (&cursor, &element)) {
-      all = is_allowed (ev, node->u.allowed, &element);
+      all = fg_eval_allows (ev, node->u.allowed, &element);
    }
    fg_eval_leave (ev, &cursor);
    return all;

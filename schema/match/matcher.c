@@ -3,6 +3,7 @@
 
 #include "base/base.h"
 #include "schema/match/partial.h"
+#include "schema/match/plan.h"
 #include "schema/match/shield.h"
 
 #include <stdlib.h>
@@ -128,7 +129,8 @@ fg_matcher_compile (const uint8_t *predicate, size_t len, const fg_matcher_optio
    matcher->root =
       matcher->value_mode ? fg_parse_operators (&parser, NULL, &copy) : fg_parse_predicate (&parser, &copy);
    if (!matcher->root || (matcher->context == FG_MATCHER_PARTIAL && !fg_partial_check (&parser, matcher->root)) ||
-       !fg_shield_collect (&parser, matcher->root)) {
+       !fg_shield_collect (&parser, matcher->root) ||
+       (matcher->context == FG_MATCHER_VALIDATOR && !fg_plan_build (&parser, matcher->root, &matcher->plan))) {
       goto fail;
    }
    return matcher;
@@ -193,9 +195,29 @@ check_document (const fg_matcher *matcher, const uint8_t *doc, size_t len, size_
    return check (matcher, &value, index, err);
 }
 
+/* The plan's yes; without one the tree decides. */
+static bool
+is_accepted (const fg_matcher *matcher, const uint8_t *doc, size_t len)
+{
+   fg_value value = fg_value_of_document (doc, len);
+   fg_cursor cursor;
+   fg_eval ev;
+
+   if (!fg_cursor_open (&cursor, &value)) {
+      return false;
+   }
+   fg_eval_begin (&ev, matcher);
+   bool accepted = fg_plan_accepts (matcher->plan, &ev, &value);
+   fg_eval_end (&ev);
+   return accepted;
+}
+
 fg_match
 fg_matcher_check (const fg_matcher *matcher, const uint8_t *doc, size_t len, fg_error *err)
 {
+   if (matcher->plan && is_accepted (matcher, doc, len)) {
+      return FG_MATCH_YES;
+   }
    return check_document (matcher, doc, len, NULL, err);
 }
 

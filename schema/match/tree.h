@@ -111,6 +111,7 @@ typedef struct fg_regex {
 typedef struct fg_node fg_node;
 typedef struct fg_name_table fg_name_table;
 typedef struct fg_shield fg_shield;
+typedef struct fg_plan fg_plan;
 
 typedef struct fg_property {
    fg_name name;
@@ -226,6 +227,7 @@ struct fg_matcher {
    fg_matcher_context context;
    uint32_t max_depth;
    fg_node *root;
+   const fg_plan *plan; /* NULL: none */
    bool value_mode; /* FG_MATCHER_PULL with an operator document: root tests the value itself */
    bool has_encrypt;
    const fg_shield *shields; /* paths whose values errInfo withholds */
@@ -254,6 +256,10 @@ bool fg_eval_schema_leaf (fg_eval *ev, const fg_node *node, const fg_value *valu
 bool fg_eval_array_leaf (fg_eval *ev, const fg_node *node, const fg_value *value);
 bool fg_eval_required (fg_eval *ev, const fg_node *node, const fg_value *object);
 bool fg_eval_properties (fg_eval *ev, const fg_node *node, const fg_value *object);
+/* Whether the name stands in the `properties` beside. */
+bool fg_allowed_names (const fg_allowed *allowed, const char *name, size_t len);
+/* patternProperties and additionalProperties, for one field. */
+bool fg_eval_allows (fg_eval *ev, const fg_allowed *allowed, const fg_element *element);
 bool fg_eval_dependencies_at (fg_eval *ev, const fg_node *node, const fg_value *document);
 bool fg_eval_bits (const fg_node *node, const fg_value *value);
 bool fg_eval_encrypted (fg_eval *ev, const fg_node *node, const fg_value *value);

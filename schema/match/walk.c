@@ -88,8 +88,8 @@ fixed_size (size_t size, size_t n)
    return size <= n ? size : MALFORMED;
 }
 
-static size_t
-value_size (uint8_t type, const uint8_t *p, size_t n)
+size_t
+fg_value_size (uint8_t type, const uint8_t *p, size_t n)
 {
    switch (type) {
    case BSON_DOUBLE:
@@ -170,7 +170,7 @@ fg_cursor_next (fg_cursor *cursor, fg_element *element)
       return cursor_fail (cursor);
    }
    const uint8_t *data = name_end + 1;
-   size_t size = value_size (type, data, (size_t)(cursor->end - data));
+   size_t size = fg_value_size (type, data, (size_t)(cursor->end - data));
    if (size == MALFORMED) {
       return cursor_fail (cursor);
    }

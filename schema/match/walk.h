@@ -49,6 +49,9 @@ bool fg_cursor_open (fg_cursor *cursor, const fg_value *document);
 /* The next element; false at the end or when the bytes are malformed (cursor->bad). */
 bool fg_cursor_next (fg_cursor *cursor, fg_element *element);
 
+/* The size of a value's bytes, of which there are at most n; SIZE_MAX: malformed. */
+size_t fg_value_size (uint8_t type, const uint8_t *value, size_t n);
+
 /* The first element named so. Returns 1 found, 0 not there, -1 malformed. Not found leaves *value missing. */
 int fg_value_find (const fg_value *document, const char *name, size_t name_len, fg_value *value);
 

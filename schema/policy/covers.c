@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "schema/policy/walk.h"
-#include "schema/policy/vec.h"
+#include "schema/vec.h"
 
 /*
  * Does a new policy still enforce all of an old one? Both programs are walked side by side over every name, pattern and position that either knows;

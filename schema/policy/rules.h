@@ -8,7 +8,7 @@
  */
 
 #include "schema/policy/program.h"
-#include "schema/policy/vec.h"
+#include "schema/vec.h"
 
 #include <bson/bson.h>
 

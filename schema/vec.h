@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef FG_POLICY_VEC_H
-#define FG_POLICY_VEC_H
+#ifndef FG_SCHEMA_VEC_H
+#define FG_SCHEMA_VEC_H
 
 /* A growing array of items of one size, used only while compiling. */
 
@@ -59,4 +59,4 @@ fg_vec_free (fg_vec *vec)
    vec->n = vec->cap = 0;
 }
 
-#endif /* FG_POLICY_VEC_H */
+#endif /* FG_SCHEMA_VEC_H */
