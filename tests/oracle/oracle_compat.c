@@ -463,10 +463,10 @@ value_keywords (const bson_t *schema, const oracle_types *stated, place at)
       applies what;
       bool leaf_arrays;
       oracle_test test;
-   } table[] = {{"maximum", NUMBERS, true, maximum},         {"minimum", NUMBERS, true, minimum},
-                {"multipleOf", NUMBERS, false, multiple_of}, {"maxLength", STRINGS, false, length},
-                {"minLength", STRINGS, false, length},       {"pattern", STRINGS, true, pattern},
-                {"minItems", ARRAYS, false, item_count},     {"maxItems", ARRAYS, false, item_count}};
+   } table[] = {{"maximum", NUMBERS, true, maximum},        {"minimum", NUMBERS, true, minimum},
+                {"multipleOf", NUMBERS, true, multiple_of}, {"maxLength", STRINGS, true, length},
+                {"minLength", STRINGS, true, length},       {"pattern", STRINGS, true, pattern},
+                {"minItems", ARRAYS, false, item_count},    {"maxItems", ARRAYS, false, item_count}};
    bson_iter_t it;
    bool holds = true;
 
