@@ -243,6 +243,16 @@ log_validation (fgd_write *write, fg_severity severity, int32_t id, const char *
    fgd_attr_free (&attr);
 }
 
+/* The module's operator decides what a reply may quote; without the module it quotes what mongod's does. */
+static bool
+quotes_no_values (const fgd_write *write)
+{
+   char value[8];
+
+   return fg_loader_get_setting (write->request->server->loader, "fieldguard.redactErrInfo", value, sizeof value) &&
+          strcmp (value, "true") == 0;
+}
+
 static bool
 fail_validation (fgd_write *write, const uint8_t *doc, size_t len, fgd_failure *failure)
 {
@@ -250,6 +260,7 @@ fail_validation (fgd_write *write, const uint8_t *doc, size_t len, fgd_failure *
    fg_error ignored;
    fg_explain_options options = FG_EXPLAIN_OPTIONS_INIT;
 
+   options.redact = quotes_no_values (write);
    bool explained = fg_validator_explain (write->coll->validator, doc, len, &options, &details, &ignored);
    fg_error_set (&failure->error, FG_ERROR_SERVER, 121, NULL, "Document failed validation");
    append_err_info (failure, doc, len, explained ? bson_get_data (&details) : NULL, explained ? details.len : 0);
