@@ -26,6 +26,8 @@ static const fg_setting_def definitions[] = {
             "rule, allow does not check them."),
    SETTING ("ruleRemoval", FG_SETTING_ENUM, FG_SETTING_RAISE, "refuse", attitudes,
             "A collMod or rename that takes an encryption rule away: refuse it, accept and record it, or accept it."),
+   SETTING ("redactErrInfo", FG_SETTING_BOOL, FG_SETTING_RAISE, "false", NULL,
+            "Whether errInfo of a refused write withholds consideredValue everywhere, not only of encrypted fields."),
    SETTING ("allowLoosening", FG_SETTING_BOOL, FG_SETTING_STARTUP, "false", NULL,
             "Whether the settings above may be made looser while the server runs."),
    SETTING ("auditDestination", FG_SETTING_ENUM, FG_SETTING_STARTUP, "auto", destinations,
@@ -110,7 +112,7 @@ apply (fg_module *module, const char *name, const char *value, fg_error *err)
       return set_text (&module->policy_file, value, err);
    } else if (strcmp (name, "auditFailure") == 0) {
       module->fail_open = strcmp (value, "open") == 0;
-   } else {
+   } else if (strcmp (name, "redactErrInfo") != 0) { /* that one is the host's to read: it judges validators */
       return fg_error_set (err, FG_ERROR_SETTING, FG_E_NOT_FOUND, name, "unknown setting");
    }
    return true;
