@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/kms/call.h"
+#include "client/kms/identity.h"
 #include "client/kms/lifecycle.h"
 #include "client/kms/sigv4.h"
 
@@ -8,41 +9,22 @@
 #include <stdlib.h>
 
 /*
- * AWS KMS: Encrypt and Decrypt, signed with Signature Version 4. An empty configuration takes the credentials from the environment at every call.
+ * AWS KMS: Encrypt and Decrypt, signed with Signature Version 4. An empty configuration finds credentials by itself.
  */
-
-typedef struct aws_state {
-   fg_secret *access_key_id; /* all NULL: on demand */
-   fg_secret *secret_access_key;
-   fg_secret *session_token;
-} aws_state;
 
 static void
 aws_clear (fg_kms_provider *provider)
 {
-   aws_state *s = provider->state;
-
-   fg_secret_free (s->access_key_id);
-   fg_secret_free (s->secret_access_key);
-   fg_secret_free (s->session_token);
-   free (s);
+   fg_identity_clear (provider->state);
+   free (provider->state);
 }
 
 static bool
 aws_configure (fg_kms_provider *provider, const bson_t *config, fg_error *err)
 {
-   static const char *const names[] = {"accessKeyId", "secretAccessKey", "sessionToken", NULL};
-   aws_state *s = calloc (1, sizeof *s);
-
-   provider->state = s;
-   if (!s) {
-      return fg_kms_error (err, FG_E_NOMEM, provider, "out of memory");
-   }
-   return bson_empty (config) ||
-          (fg_config_only (provider, config, names, err) &&
-           fg_config_text (provider, config, "accessKeyId", true, &s->access_key_id, err) &&
-           fg_config_text (provider, config, "secretAccessKey", true, &s->secret_access_key, err) &&
-           fg_config_text (provider, config, "sessionToken", false, &s->session_token, err));
+   provider->state = calloc (1, sizeof (fg_identity));
+   return provider->state ? fg_aws_identity_configure (provider->state, provider, config, err)
+                          : fg_kms_error (err, FG_E_NOMEM, provider, "out of memory");
 }
 
 /* --- one request ------------------------------------------------------------------------------------------------------- */
@@ -56,33 +38,9 @@ typedef struct aws_request {
    char length[24];
    char date[FG_SIGV4_DATE_LEN];
    fg_buf authorization;
+   fg_credential credential;
    fg_http_header headers[8];
 } aws_request;
-
-typedef struct credentials {
-   const char *id;
-   const char *secret;
-   const char *token;
-} credentials;
-
-static bool
-find_credentials (const fg_kms_provider *provider, credentials *c, fg_error *err)
-{
-   const aws_state *s = provider->state;
-
-   if (s->access_key_id) {
-      *c = (credentials){fg_secret_text (s->access_key_id), fg_secret_text (s->secret_access_key),
-                         fg_secret_text (s->session_token)};
-      return true;
-   }
-   *c = (credentials){getenv ("AWS_ACCESS_KEY_ID"), getenv ("AWS_SECRET_ACCESS_KEY"), getenv ("AWS_SESSION_TOKEN")};
-   if (!c->id || !c->secret || !*c->id || !*c->secret) {
-      return fg_kms_error (
-         err, FG_E_NOT_FOUND, provider,
-         "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give them in kmsProviders");
-   }
-   return true;
-}
 
 /* The region becomes part of a host name and of the signature: what could end a host name early has no place in it. */
 static bool
@@ -125,12 +83,15 @@ static bool
 aws_build (void *ctx, fg_http_request *request, fg_error *err)
 {
    aws_request *r = ctx;
-   credentials c;
    size_t n = 0;
 
-   if (!find_credentials (r->provider, &c, err) || !find_host (r, err)) {
+   fg_credential_clear (&r->credential);
+   if (!find_host (r, err) || !fg_aws_identity_get (r->provider->state, r->provider, &r->credential, err)) {
       return false;
    }
+   const char *id = fg_secret_text (r->credential.part[0]);
+   const char *secret = fg_secret_text (r->credential.part[1]);
+   const char *token = fg_secret_text (r->credential.part[2]);
    fg_sigv4_date (r->provider->io->now (r->provider->io->ctx), r->date);
    snprintf (r->length, sizeof r->length, "%zu", r->body->len);
    r->headers[n++] = (fg_http_header){"Content-Length", r->length};
@@ -138,8 +99,8 @@ aws_build (void *ctx, fg_http_request *request, fg_error *err)
    size_t own = n; /* the transport writes the two above itself */
    r->headers[n++] = (fg_http_header){"Content-Type", "application/x-amz-json-1.1"};
    r->headers[n++] = (fg_http_header){"X-Amz-Date", r->date};
-   if (c.token && *c.token) {
-      r->headers[n++] = (fg_http_header){"X-Amz-Security-Token", c.token};
+   if (token && *token) {
+      r->headers[n++] = (fg_http_header){"X-Amz-Security-Token", token};
    }
    r->headers[n++] = (fg_http_header){"X-Amz-Target", r->target};
    const fg_sigv4_request to_sign = {.method = "POST",
@@ -148,7 +109,7 @@ aws_build (void *ctx, fg_http_request *request, fg_error *err)
                                      .n_headers = n,
                                      .body = r->body->bytes,
                                      .body_len = r->body->len};
-   const fg_sigv4_credentials signer = {c.id, c.secret, fg_bson_text (r->master_key, "region"), "kms"};
+   const fg_sigv4_credentials signer = {id, secret, fg_bson_text (r->master_key, "region"), "kms"};
    fg_buf_free (&r->authorization);
    if (!fg_sigv4_authorization (&to_sign, &signer, r->date, &r->authorization, err)) {
       return false;
@@ -168,6 +129,13 @@ aws_build (void *ctx, fg_http_request *request, fg_error *err)
    return true;
 }
 
+static void
+aws_request_clear (aws_request *r)
+{
+   fg_buf_free (&r->authorization);
+   fg_credential_clear (&r->credential);
+}
+
 static bool
 aws_retry (long status)
 {
@@ -180,13 +148,13 @@ aws_call (fg_kms_provider *provider, const bson_t *master_key, const char *targe
           const char *field, fg_secret **out, fg_error *err)
 {
    aws_request r = {.provider = provider, .master_key = master_key, .target = target, .body = body};
-   const fg_kms_call call = {provider, what, aws_retry, aws_build, &r};
+   const fg_kms_call call = {provider, what, aws_retry, aws_build, &r, 0, NULL};
    fg_http_reply reply = {0};
 
    bool ok =
       body && fg_kms_call_run (&call, &reply, err) && fg_kms_reply_base64 (&call, &reply, field, FG_BASE64, out, err);
    fg_http_reply_clear (&reply);
-   fg_buf_free (&r.authorization);
+   aws_request_clear (&r);
    fg_secret_free (body);
    return ok;
 }
@@ -232,10 +200,10 @@ fg_kms_aws_send (fg_kms_provider *provider, const bson_t *master_key, const fg_k
 {
    fg_secret *body = fg_secret_copy ((const uint8_t *)admin->body, strlen (admin->body), err);
    aws_request r = {.provider = provider, .master_key = master_key, .target = admin->path, .body = body};
-   const fg_kms_call call = {provider, admin->what, aws_retry, aws_build, &r};
+   const fg_kms_call call = {provider, admin->what, aws_retry, aws_build, &r, 0, NULL};
    bool ok = body && fg_kms_call_run (&call, reply, err);
 
-   fg_buf_free (&r.authorization);
+   aws_request_clear (&r);
    fg_secret_free (body);
    return ok;
 }

@@ -145,14 +145,16 @@ attempt_once (const fg_kms_call *call, fg_http_reply *reply, bool *again, fg_err
    if (!call->build (call->ctx, &request, err)) {
       return false;
    }
-   if (!p->io->http (p->io->ctx, &p->tls, p->timeout_ms, &request, reply, &failure, &inner)) {
+   if (!p->io->http (p->io->ctx, &p->tls, call->timeout_ms ? call->timeout_ms : p->timeout_ms, &request, reply,
+                     &failure, &inner)) {
       *again = failure == FG_IO_NETWORK;
       return fg_kms_error (err, inner.code, p, "cannot %s: %s: %s", call->what, request.endpoint, inner.message);
    }
    if (reply->status == 200) {
       return true;
    }
-   *again = call->retry_status (reply->status);
+   bool denied = reply->status == 401 || reply->status == 403;
+   *again = call->retry_status (reply->status) || (denied && call->refused && call->refused (call->ctx));
    return refused (call, &request, reply, err);
 }
 
@@ -208,6 +210,16 @@ fg_kms_reply_text (const fg_kms_call *call, const fg_http_reply *reply, const ch
    }
    fg_secret_truncate (*out, n + 1);
    return true;
+}
+
+bool
+fg_kms_reply_seconds (const fg_http_reply *reply, const char *path, int64_t *out)
+{
+   fg_json root;
+   fg_json value;
+
+   return fg_json_parse ((const char *)reply->body->bytes, reply->len, &root) && member_at (&root, path, &value) &&
+          fg_json_seconds (&value, out);
 }
 
 bool

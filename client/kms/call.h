@@ -17,6 +17,9 @@ typedef struct fg_kms_call {
    /* Fills request, for the endpoint given; what it points to lives until the next call. */
    bool (*build) (void *ctx, fg_http_request *request, fg_error *err);
    void *ctx;
+   int64_t timeout_ms; /* 0: the provider's */
+   bool (*refused) (
+      void *ctx); /* NULL, or called after 401 and 403: true for another attempt, with other credentials */
 } fg_kms_call;
 
 /* True: reply has status 200. Free it with fg_http_reply_clear either way. */
@@ -26,7 +29,9 @@ void fg_http_reply_clear (fg_http_reply *reply);
 /* The string at a path of member names ("data.ciphertext") of the reply, as a secret with a final NUL. */
 bool fg_kms_reply_text (const fg_kms_call *call, const fg_http_reply *reply, const char *path, fg_secret **out,
                         fg_error *err) FG_WARN_UNUSED;
-/* As above, decoded. */
+/* A number, or a string of digits, at a path. */
+bool fg_kms_reply_seconds (const fg_http_reply *reply, const char *path, int64_t *out) FG_WARN_UNUSED;
+/* As fg_kms_reply_text, decoded. */
 bool fg_kms_reply_base64 (const fg_kms_call *call, const fg_http_reply *reply, const char *path, fg_base64 alphabet,
                           fg_secret **out, fg_error *err) FG_WARN_UNUSED;
 

@@ -245,8 +245,9 @@ fg_json_member (const fg_json *object, const char *name, fg_json *out)
    return false;
 }
 
-bool
-fg_json_plain_string (const fg_json *value, char *out, size_t size, size_t *len)
+/* escapes: those that are undone, meanings: what each becomes. */
+static bool
+copy_string (const fg_json *value, const char *escapes, const char *meanings, char *out, size_t size, size_t *len)
 {
    size_t n = 0;
 
@@ -256,10 +257,11 @@ fg_json_plain_string (const fg_json *value, char *out, size_t size, size_t *len)
    for (size_t i = 0; i < value->len; i++) {
       char c = value->text[i];
       if (c == '\\') {
-         if (++i >= value->len || value->text[i] != '/') {
+         const char *at = ++i < value->len && value->text[i] ? strchr (escapes, value->text[i]) : NULL;
+         if (!at) {
             return false;
          }
-         c = '/';
+         c = meanings[at - escapes];
       }
       if (n + 1 >= size) {
          return false;
@@ -269,6 +271,18 @@ fg_json_plain_string (const fg_json *value, char *out, size_t size, size_t *len)
    out[n] = '\0';
    *len = n;
    return true;
+}
+
+bool
+fg_json_plain_string (const fg_json *value, char *out, size_t size, size_t *len)
+{
+   return copy_string (value, "/", "/", out, size, len);
+}
+
+bool
+fg_json_string (const fg_json *value, char *out, size_t size, size_t *len)
+{
+   return copy_string (value, "/\"\\nrtbf", "/\"\\\n\r\t\b\f", out, size, len);
 }
 
 bool
@@ -287,4 +301,41 @@ fg_json_seconds (const fg_json *value, int64_t *out)
    }
    *out = n;
    return n <= INT32_MAX;
+}
+
+/* --- PEM ------------------------------------------------------------------------------------------------------------ */
+
+/* Behind "-----WORD LABEL-----", NULL when text has none. *start: where that begins. */
+static const char *
+find_line (const char *text, const char *word, const char *label, const char **start)
+{
+   for (const char *p = text; (p = strstr (p, word)); p++) {
+      const char *q = p + strlen (word);
+      size_t n = strlen (label);
+      if (strncmp (q, label, n) == 0 && strncmp (q + n, "-----", 5) == 0) {
+         *start = p;
+         return q + n + 5;
+      }
+   }
+   return NULL;
+}
+
+bool
+fg_pem_decode (const char *text, const char *label, uint8_t *out, size_t *out_len)
+{
+   const char *start;
+   const char *end = NULL;
+   const char *body = find_line (text, "-----BEGIN ", label, &start);
+   size_t n = 0;
+
+   if (!body || !find_line (body, "-----END ", label, &end)) {
+      return false;
+   }
+   for (; body < end; body++) {
+      if (!strchr (" \t\r\n", *body)) {
+         out[n++] = (uint8_t)*body;
+      }
+   }
+   /* Decoding in place: four characters become three bytes, which are never ahead of what is read. */
+   return n && fg_base64_decode (FG_BASE64, (const char *)out, n, out, out_len) && *out_len;
 }

@@ -1,151 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "client/kms/jwt.h"
+#include "client/kms/identity.h"
 #include "client/kms/lifecycle.h"
-#include "client/kms/oauth.h"
 
 #include <ctype.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 /*
- * Google Cloud KMS: encrypt and decrypt, after an OAuth token for a JWT that the service account signs, unless a token is given.
+ * Google Cloud KMS: encrypt and decrypt, with an OAuth token for the KMS's domain.
  */
 
 #define TOKEN_SECONDS 300
 
-typedef struct gcp_state {
-   fg_secret *email;
-   fg_secret *private_key; /* PKCS #8 DER */
-   char token_host[256];
-   fg_oauth oauth;
-   bool oauth_ready;
-} gcp_state;
-
 static void
 gcp_clear (fg_kms_provider *provider)
 {
-   gcp_state *s = provider->state;
-
-   fg_secret_free (s->email);
-   fg_secret_free (s->private_key);
-   if (s->oauth_ready) {
-      fg_oauth_clear (&s->oauth);
-   }
-   free (s);
-}
-
-static bool
-read_token_host (fg_kms_provider *provider, gcp_state *s, const bson_t *config, fg_error *err)
-{
-   const char *endpoint = fg_bson_text (config, "endpoint");
-
-   if (!bson_has_field (config, "endpoint")) {
-      endpoint = "oauth2.googleapis.com";
-   }
-   return (endpoint && fg_endpoint_check (endpoint, false) &&
-           fg_endpoint_copy (endpoint, s->token_host, sizeof s->token_host)) ||
-          fg_kms_error (err, FG_E_INVALID, provider, "configuration field `endpoint`: invalid endpoint");
+   fg_identity_clear (provider->state);
+   free (provider->state);
 }
 
 static bool
 gcp_configure (fg_kms_provider *provider, const bson_t *config, fg_error *err)
 {
-   static const char *const with_token[] = {"accessToken", NULL};
-   static const char *const names[] = {"email", "privateKey", "endpoint", NULL};
-   gcp_state *s = calloc (1, sizeof *s);
-
-   provider->state = s;
-   if (!s || !fg_oauth_init (&s->oauth)) {
-      return fg_kms_error (err, FG_E_NOMEM, provider, "out of memory");
-   }
-   s->oauth_ready = true;
-   if (bson_has_field (config, "accessToken")) {
-      s->oauth.expires = INT64_MAX;
-      return fg_config_only (provider, config, with_token, err) &&
-             fg_config_text (provider, config, "accessToken", true, &s->oauth.token, err);
-   }
-   return fg_config_only (provider, config, names, err) &&
-          fg_config_text (provider, config, "email", true, &s->email, err) &&
-          fg_config_bytes (provider, config, "privateKey", &s->private_key, err) &&
-          read_token_host (provider, s, config, err);
+   provider->state = calloc (1, sizeof (fg_identity));
+   return provider->state ? fg_gcp_identity_configure (provider->state, provider, config, err)
+                          : fg_kms_error (err, FG_E_NOMEM, provider, "out of memory");
 }
 
 static bool
 gcp_retry (long status)
 {
    return status == 408 || status == 429 || status >= 500;
-}
-
-/* --- the token --------------------------------------------------------------------------------------------------------- */
-
-typedef struct token_request {
-   fg_kms_provider *provider;
-   const char *kms_host;
-   fg_secret *form;
-} token_request;
-
-static const fg_http_header token_headers[] = {{"Accept", "application/json"},
-                                               {"Content-Type", "application/x-www-form-urlencoded"}};
-
-/* The scope's domain is that of the KMS: googleapis.com unless masterKey names an endpoint of its own. */
-static bool
-append_claims (const token_request *r, fg_buf *claims)
-{
-   const gcp_state *s = r->provider->state;
-   const char *email = fg_secret_text (s->email);
-   const char *dot = strchr (r->kms_host, '.');
-   int64_t now = r->provider->io->now (r->provider->io->ctx);
-
-   fg_buf_append_str (claims, "{\"iss\": ");
-   fg_buf_append_json_string (claims, email, strlen (email));
-   fg_buf_printf (claims, ", \"aud\": \"https://%s/token\", \"scope\": \"https://www.%.*s/auth/cloudkms\"",
-                  s->token_host, (int)strcspn (dot ? dot + 1 : "", ":"), dot ? dot + 1 : "");
-   fg_buf_printf (claims, ", \"iat\": %" PRId64 ", \"exp\": %" PRId64 "}", now, now + TOKEN_SECONDS);
-   fg_buf_append (claims, "", 1);
-   return !claims->failed;
-}
-
-static bool
-token_build (void *ctx, fg_http_request *request, fg_error *err)
-{
-   static const char before[] = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=";
-   token_request *r = ctx;
-   gcp_state *s = r->provider->state;
-   fg_buf claims = {0};
-   fg_secret *jwt = NULL;
-
-   fg_secret_free (r->form);
-   r->form = NULL;
-   if (!append_claims (r, &claims)) {
-      fg_buf_free (&claims);
-      return fg_kms_error (err, FG_E_NOMEM, r->provider, "out of memory");
-   }
-   jwt = fg_jwt_sign_rs256 ((const char *)claims.data, s->private_key->bytes, s->private_key->len, err);
-   fg_buf_free (&claims);
-   if (jwt) {
-      r->form = fg_secret_new (sizeof before + jwt->len, err);
-   }
-   if (r->form) {
-      memcpy (r->form->bytes, before, sizeof before - 1);
-      memcpy (r->form->bytes + sizeof before - 1, jwt->bytes, jwt->len - 1);
-      *request = (fg_http_request){
-         "POST", s->token_host, "/token", token_headers, 2, r->form->bytes, sizeof before - 1 + jwt->len - 1};
-   }
-   fg_secret_free (jwt);
-   return r->form != NULL;
-}
-
-static bool
-get_bearer (fg_kms_provider *provider, const char *kms_host, fg_secret **bearer, fg_error *err)
-{
-   gcp_state *s = provider->state;
-   token_request r = {.provider = provider, .kms_host = kms_host};
-   const fg_kms_call call = {provider, "get an access token", gcp_retry, token_build, &r};
-   bool ok = fg_oauth_bearer (&s->oauth, &call, bearer, err);
-
-   fg_secret_free (r.form);
-   return ok;
 }
 
 /* --- keys -------------------------------------------------------------------------------------------------------------- */
@@ -157,6 +42,7 @@ typedef struct key_request {
    bool encrypt;
    fg_secret *body;
    fg_secret *bearer;
+   bool refused; /* the token was, once */
    char host[256];
    char path[2048];
    fg_http_header headers[3];
@@ -214,18 +100,27 @@ key_build (void *ctx, fg_http_request *request, fg_error *err)
    if (!fg_endpoint_copy (endpoint ? endpoint : "cloudkms.googleapis.com", r->host, sizeof r->host)) {
       return fg_kms_error (err, FG_E_INVALID, r->provider, "invalid endpoint");
    }
-   if ((!r->admin && !key_path (r, err)) || !get_bearer (r->provider, r->host, &r->bearer, err)) {
+   if ((!r->admin && !key_path (r, err)) ||
+       !fg_gcp_identity_bearer (r->provider->state, r->provider, r->host, &r->bearer, err)) {
       return false;
    }
    r->headers[0] = (fg_http_header){"Accept", "application/json"};
    r->headers[1] = (fg_http_header){"Authorization", fg_secret_text (r->bearer)};
    r->headers[2] = (fg_http_header){"Content-Type", "application/json"};
-   *request = (fg_http_request){"POST", r->host, r->path, r->headers, 3, r->body->bytes, r->body->len};
+   *request = (fg_http_request){"POST", r->host, r->path, r->headers, 3, r->body->bytes, r->body->len, false};
    if (r->admin) {
       request->method = r->admin->method;
       request->path = r->admin->path;
    }
    return true;
+}
+
+static bool
+key_refused (void *ctx)
+{
+   key_request *r = ctx;
+
+   return fg_identity_refused (r->provider->state, &r->refused);
 }
 
 /* Takes body over. */
@@ -234,15 +129,12 @@ gcp_call (fg_kms_provider *provider, const bson_t *master_key, bool encrypt, fg_
           fg_error *err)
 {
    key_request r = {.provider = provider, .master_key = master_key, .encrypt = encrypt, .body = body};
-   const fg_kms_call call = {provider, encrypt ? "wrap a key" : "unwrap a key", gcp_retry, key_build, &r};
-   gcp_state *s = provider->state;
+   const fg_kms_call call = {provider,   encrypt ? "wrap a key" : "unwrap a key", gcp_retry, key_build, &r, 0,
+                             key_refused};
    fg_http_reply reply = {0};
 
    bool ok = body && fg_kms_call_run (&call, &reply, err) &&
              fg_kms_reply_base64 (&call, &reply, encrypt ? "ciphertext" : "plaintext", FG_BASE64, out, err);
-   if (reply.status == 401) {
-      fg_oauth_drop (&s->oauth);
-   }
    fg_http_reply_clear (&reply);
    fg_secret_free (r.bearer);
    fg_secret_free (body);
@@ -276,17 +168,13 @@ fg_kms_gcp_send (fg_kms_provider *provider, const bson_t *master_key, const fg_k
 {
    const char *text = admin->body ? admin->body : "";
    key_request r = {.provider = provider, .master_key = master_key, .admin = admin};
-   const fg_kms_call call = {provider, admin->what, gcp_retry, key_build, &r};
-   gcp_state *s = provider->state;
+   const fg_kms_call call = {provider, admin->what, gcp_retry, key_build, &r, 0, key_refused};
 
    r.body = fg_secret_copy ((const uint8_t *)text, strlen (text) + 1, err);
    if (r.body) {
       fg_secret_truncate (r.body, strlen (text));
    }
    bool ok = r.body && fg_kms_call_run (&call, reply, err);
-   if (reply->status == 401) {
-      fg_oauth_drop (&s->oauth);
-   }
    fg_secret_free (r.bearer);
    fg_secret_free (r.body);
    return ok;
@@ -305,6 +193,7 @@ static const fg_master_key_field gcp_fields[] = {
 const fg_kms_ops fg_kms_gcp = {
    .type = "gcp",
    .fields = gcp_fields,
+   .on_demand = true,
    .configure = gcp_configure,
    .wrap = gcp_wrap,
    .unwrap = gcp_unwrap,

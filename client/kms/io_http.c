@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 /*
- * HTTPS by libcurl: certificate and host name verified, TLS 1.2 at least, no redirect followed, the reply bounded, one time limit for everything.
+ * HTTPS by libcurl: certificate and host name verified, TLS 1.2 at least, no redirect followed, the reply bounded, one time limit for everything. Plain HTTP for metadata services
+ * alone, and then through no proxy.
  */
 
 #define HEADERS_MAX 65536u
@@ -148,7 +149,7 @@ set_method (CURL *curl, const fg_http_request *request)
    }
    CURLcode rc = curl_easy_setopt (curl, CURLOPT_POST, 1L);
    rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_POSTFIELDSIZE, (long)request->body_len);
-   rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_POSTFIELDS, (const char *)request->body);
+   rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_POSTFIELDS, request->body ? (const char *)request->body : "");
    if (strcmp (request->method, "POST") != 0) {
       rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_CUSTOMREQUEST, request->method);
    }
@@ -162,7 +163,10 @@ set_options (CURL *curl, const fg_tls_options *tls, int64_t timeout_ms, const ch
    CURLcode rc = set_tls (curl, tls);
 
    rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_URL, url);
-   rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_PROTOCOLS_STR, "https");
+   rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_PROTOCOLS_STR, request->plain ? "http" : "https");
+   if (request->plain) {
+      rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_NOPROXY, "*");
+   }
    rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_FOLLOWLOCATION, 0L);
    rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_PATH_AS_IS, 1L);
    rc = rc ? rc : curl_easy_setopt (curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -224,7 +228,7 @@ fg_io_http (void *ctx, const fg_tls_options *tls, int64_t timeout_ms, const fg_h
    fg_sigpipe_block (&sigpipe);
    pthread_once (&once, set_up_curl);
    CURL *curl = curl_ready ? curl_easy_init () : NULL;
-   if (!curl || asprintf (&url, "https://%s%s", request->endpoint, request->path) < 0) {
+   if (!curl || asprintf (&url, "%s://%s%s", request->plain ? "http" : "https", request->endpoint, request->path) < 0) {
       url = NULL;
       fg_error_set (err, FG_ERROR_KMS, FG_E_NOMEM, NULL, "libcurl cannot be set up");
       goto done;

@@ -42,6 +42,7 @@ typedef struct fg_http_request {
    size_t n_headers;
    const uint8_t *body;
    size_t body_len;
+   bool plain; /* http, and no proxy: a metadata service of the machine's own network */
 } fg_http_request;
 
 #define FG_KMS_REPLY_MAX 65536u

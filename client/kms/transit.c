@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "client/kms/call.h"
+#include "client/kms/identity.h"
 #include "client/kms/lifecycle.h"
 #include "client/public_equal.h"
 
@@ -10,14 +10,14 @@
 /*
  * The Transit engine of HashiCorp Vault or OpenBao, under the provider name "vault". Drivers have no such provider: they cannot open keys that are wrapped so.
  *
- * kmsProviders: {vault: {endpoint, token, namespace?}}. masterKey: {provider, key, mount?, endpoint?}; mount is "transit" when it is not given. keyMaterial is the text that
- * Transit answers, "vault:v1:<base64>".
+ * kmsProviders: {vault: {endpoint, namespace?, and a token or where to find one}}. masterKey: {provider, key, mount?, endpoint?}; mount is "transit" when it is not given, and endpoint
+ * must be the configured one: whoever writes key documents must not choose where the token is sent. keyMaterial is the text that Transit answers, "vault:v1:<base64>".
  */
 
 typedef struct vault_state {
    char host[256];
-   fg_secret *token;
    fg_secret *namespace;
+   fg_identity identity;
 } vault_state;
 
 static void
@@ -25,29 +25,39 @@ vault_clear (fg_kms_provider *provider)
 {
    vault_state *s = provider->state;
 
-   fg_secret_free (s->token);
+   fg_identity_clear (&s->identity);
    fg_secret_free (s->namespace);
    free (s);
+}
+
+/* Of the environment on demand, as Vault's own tools have it. */
+static bool
+read_endpoint (fg_kms_provider *provider, vault_state *s, const bson_t *config, fg_error *err)
+{
+   const char *endpoint = fg_bson_text (config, "endpoint");
+   fg_url url;
+
+   if (!bson_has_field (config, "endpoint") && (endpoint = fg_environment ("VAULT_ADDR"))) {
+      if (!fg_url_read (provider, "VAULT_ADDR", endpoint, &url, err) ||
+          (url.plain && !fg_kms_error (err, FG_E_DENIED, provider, "VAULT_ADDR has http: TLS is required"))) {
+         return false;
+      }
+   }
+   return (endpoint && fg_endpoint_check (endpoint, true) && fg_endpoint_copy (endpoint, s->host, sizeof s->host)) ||
+          fg_kms_error (err, FG_E_INVALID, provider, "configuration field `endpoint`: missing or invalid endpoint");
 }
 
 static bool
 vault_configure (fg_kms_provider *provider, const bson_t *config, fg_error *err)
 {
-   static const char *const names[] = {"endpoint", "token", "namespace", NULL};
-   const char *endpoint = fg_bson_text (config, "endpoint");
    vault_state *s = calloc (1, sizeof *s);
 
    provider->state = s;
    if (!s) {
       return fg_kms_error (err, FG_E_NOMEM, provider, "out of memory");
    }
-   if (!fg_config_only (provider, config, names, err)) {
-      return false;
-   }
-   if (!endpoint || !fg_endpoint_check (endpoint, true) || !fg_endpoint_copy (endpoint, s->host, sizeof s->host)) {
-      return fg_kms_error (err, FG_E_INVALID, provider, "configuration field `endpoint`: missing or invalid endpoint");
-   }
-   return fg_config_text (provider, config, "token", true, &s->token, err) &&
+   return fg_vault_identity_configure (&s->identity, provider, config, err) &&
+          read_endpoint (provider, s, config, err) &&
           fg_config_text (provider, config, "namespace", false, &s->namespace, err);
 }
 
@@ -59,10 +69,18 @@ typedef struct vault_request {
    const char *operation; /* "encrypt", or "keys" */
    const fg_kms_admin *admin; /* NULL: wrap or unwrap */
    fg_secret *body;
-   char host[256];
+   fg_secret *token;
+   bool refused; /* the token was, once */
    char path[1024];
    fg_http_header headers[4];
 } vault_request;
+
+static void
+vault_request_clear (vault_request *r)
+{
+   fg_secret_free (r->body);
+   fg_secret_free (r->token);
+}
 
 /* A mount may have slashes inside, a key's name none. */
 static bool
@@ -83,31 +101,40 @@ static bool
 vault_build (void *ctx, fg_http_request *request, fg_error *err)
 {
    vault_request *r = ctx;
-   const vault_state *s = r->provider->state;
+   vault_state *s = r->provider->state;
+   const char *name_space = fg_secret_text (s->namespace);
+   char host[256];
    const char *endpoint = fg_bson_text (r->master_key, "endpoint");
    const char *mount = fg_bson_text (r->master_key, "mount");
    const char *key = fg_bson_text (r->master_key, "key");
    size_t n = 0;
 
    mount = mount ? mount : "transit";
-   if (!fg_endpoint_copy (endpoint ? endpoint : s->host, r->host, sizeof r->host) || !is_path (mount, true) ||
-       !is_path (key, false)) {
+   if (!is_path (mount, true) || !is_path (key, false)) {
       return fg_kms_error (err, FG_E_INVALID, r->provider,
-                           "masterKey's endpoint, mount or key has characters that do not belong there");
+                           "masterKey's mount or key has characters that do not belong there");
+   }
+   if (endpoint && (!fg_endpoint_copy (endpoint, host, sizeof host) || strcmp (host, s->host) != 0)) {
+      return fg_kms_error (err, FG_E_DENIED, r->provider,
+                           "masterKey's endpoint is not the one of kmsProviders: the token is not sent there");
    }
    int len =
       snprintf (r->path, sizeof r->path, "/v1/%s/%s/%s%s", mount, r->operation, key, r->admin ? r->admin->path : "");
    if (len < 0 || (size_t)len >= sizeof r->path) {
       return fg_kms_error (err, FG_E_TOO_LARGE, r->provider, "masterKey is too long");
    }
+   fg_secret_free (r->token);
+   if (!fg_vault_identity_token (&s->identity, r->provider, s->host, name_space, &r->token, err)) {
+      return false;
+   }
    r->headers[n++] = (fg_http_header){"Content-Type", "application/json"};
-   if (s->namespace) {
-      r->headers[n++] = (fg_http_header){"X-Vault-Namespace", fg_secret_text (s->namespace)};
+   if (name_space) {
+      r->headers[n++] = (fg_http_header){"X-Vault-Namespace", name_space};
    }
    r->headers[n++] = (fg_http_header){"X-Vault-Request", "true"};
-   r->headers[n++] = (fg_http_header){"X-Vault-Token", fg_secret_text (s->token)};
+   r->headers[n++] = (fg_http_header){"X-Vault-Token", fg_secret_text (r->token)};
    *request = (fg_http_request){
-      r->admin ? r->admin->method : "POST", r->host, r->path, r->headers, n, r->body->bytes, r->body->len};
+      r->admin ? r->admin->method : "POST", s->host, r->path, r->headers, n, r->body->bytes, r->body->len, false};
    return true;
 }
 
@@ -119,6 +146,15 @@ vault_retry (long status)
           status == 504;
 }
 
+static bool
+vault_refused (void *ctx)
+{
+   vault_request *r = ctx;
+   vault_state *s = r->provider->state;
+
+   return fg_identity_refused (&s->identity, &r->refused);
+}
+
 /* --- the provider ------------------------------------------------------------------------------------------------------ */
 
 static bool
@@ -126,7 +162,7 @@ vault_wrap (fg_kms_provider *provider, const bson_t *master_key, const uint8_t d
             fg_wrapped *wrapped, fg_error *err)
 {
    vault_request r = {.provider = provider, .master_key = master_key, .operation = "encrypt"};
-   const fg_kms_call call = {provider, "wrap a key", vault_retry, vault_build, &r};
+   const fg_kms_call call = {provider, "wrap a key", vault_retry, vault_build, &r, 0, vault_refused};
    fg_http_reply reply = {0};
    fg_secret *text = NULL;
 
@@ -139,7 +175,7 @@ vault_wrap (fg_kms_provider *provider, const bson_t *master_key, const uint8_t d
    ok = ok && fg_wrapped_set (wrapped, provider, text->bytes, text->len - 1, err);
    fg_secret_free (text);
    fg_http_reply_clear (&reply);
-   fg_secret_free (r.body);
+   vault_request_clear (&r);
    return ok;
 }
 
@@ -176,7 +212,7 @@ vault_unwrap (fg_kms_provider *provider, const bson_t *master_key, const uint8_t
               fg_error *err)
 {
    vault_request r = {.provider = provider, .master_key = master_key, .operation = "decrypt"};
-   const fg_kms_call call = {provider, "unwrap a key", vault_retry, vault_build, &r};
+   const fg_kms_call call = {provider, "unwrap a key", vault_retry, vault_build, &r, 0, vault_refused};
    fg_http_reply reply = {0};
 
    if (!is_transit_text (wrapped, len)) {
@@ -186,7 +222,7 @@ vault_unwrap (fg_kms_provider *provider, const bson_t *master_key, const uint8_t
    bool ok = r.body && fg_kms_call_run (&call, &reply, err) &&
              fg_kms_reply_base64 (&call, &reply, "data.plaintext", FG_BASE64, dek, err);
    fg_http_reply_clear (&reply);
-   fg_secret_free (r.body);
+   vault_request_clear (&r);
    return ok;
 }
 
@@ -197,7 +233,7 @@ fg_kms_vault_send (fg_kms_provider *provider, const bson_t *master_key, const fg
 {
    const char *text = admin->body ? admin->body : "";
    vault_request r = {.provider = provider, .master_key = master_key, .operation = "keys", .admin = admin};
-   const fg_kms_call call = {provider, admin->what, vault_retry, vault_build, &r};
+   const fg_kms_call call = {provider, admin->what, vault_retry, vault_build, &r, 0, vault_refused};
 
    r.body = fg_secret_copy ((const uint8_t *)text, strlen (text) + 1, err);
    if (r.body) {
@@ -205,7 +241,7 @@ fg_kms_vault_send (fg_kms_provider *provider, const bson_t *master_key, const fg
    }
    /* 204: done, and nothing to say. */
    bool ok = r.body && (fg_kms_call_run (&call, reply, err) || reply->status == 204);
-   fg_secret_free (r.body);
+   vault_request_clear (&r);
    return ok;
 }
 
@@ -219,6 +255,7 @@ static const fg_master_key_field vault_fields[] = {
 const fg_kms_ops fg_kms_vault = {
    .type = "vault",
    .fields = vault_fields,
+   .on_demand = true,
    .configure = vault_configure,
    .wrap = vault_wrap,
    .unwrap = vault_unwrap,
