@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hosts/fieldguardd/commands/crud.h"
 #include "hosts/fieldguardd/commands/query_cursor.h"
+#include "hosts/fieldguardd/commands/query_target.h"
 #include "hosts/fieldguardd/store/key.h"
 
 /* --- aggregate ------------------------------------------------------------------------------------------------------ */
@@ -31,15 +32,40 @@ static const fgd_arg args[] = {[A_PIPELINE] = {"pipeline", FGD_ARG_ARRAY | FGD_A
                                [A_ENCRYPTION] = {"encryptionInformation", FGD_ARG_REFUSED},
                                [A_N] = {NULL, 0}};
 
-/* {aggregate: 1}: stages that need no collection, and this server has none of them. */
+/* {aggregate: 1}: for stages that need no collection, and this server has none of them; so what is left is to say which stage does. */
 static bool
-check_target (const fgd_request *request, const char **name, fg_error *err)
+refuse_no_collection (const fg_value *v, fg_error *err)
+{
+   bson_t stages;
+   bson_iter_t iter;
+   bson_iter_t first;
+   fgd_value_document (&v[A_PIPELINE], &stages);
+
+   fgd_pipeline *pipeline =
+      fgd_pipeline_compile (v[A_PIPELINE].data, v[A_PIPELINE].len, v[A_LET].data, v[A_LET].len, err);
+   if (!pipeline) {
+      return false;
+   }
+   fgd_pipeline_free (pipeline);
+   if (bson_iter_init (&iter, &stages) && bson_iter_next (&iter) && bson_iter_recurse (&iter, &first) &&
+       bson_iter_next (&first)) {
+      return fg_error_set (err, FG_ERROR_SERVER, 73, NULL,
+                           "{aggregate: 1} is not valid for '%s'; a collection is required.", bson_iter_key (&first));
+   }
+   return fg_error_set (err, FG_ERROR_SERVER, 73, NULL, "{aggregate: 1} is not valid for an empty pipeline.");
+}
+
+/* *name NULL: {aggregate: 1}. */
+static bool
+check_source (const fgd_request *request, const char **name, fg_error *err)
 {
    bson_iter_t iter;
 
+   *name = NULL;
    if (bson_iter_init (&iter, &request->body) && bson_iter_next (&iter) && BSON_ITER_HOLDS_NUMBER (&iter)) {
-      return fg_error_set (err, FG_ERROR_SERVER, 73, NULL,
-                           "{aggregate: 1} is not supported by this server; a collection is required.");
+      return bson_iter_as_double (&iter) == 1 ||
+             fg_error_set (err, FG_ERROR_SERVER, 9, NULL,
+                           "Invalid command format: the 'aggregate' field must specify a collection name or 1");
    }
    return fgd_arg_collection (request, name, err);
 }
@@ -53,9 +79,6 @@ compile (fgd_query *query, const fg_value *v, fg_error *err)
    query->pipeline = fgd_pipeline_compile (v[A_PIPELINE].data, v[A_PIPELINE].len, v[A_LET].data, v[A_LET].len, err);
    if (!query->pipeline) {
       return false;
-   }
-   if (fgd_pipeline_target (query->pipeline)->kind != FGD_TARGET_NONE) {
-      return fg_error_set (err, FG_ERROR_SERVER, 238, NULL, "$out and $merge are not supported by this server");
    }
    if (fgd_pipeline_leading_match (query->pipeline, &filter, &len)) {
       query->matcher = fg_matcher_compile (filter, len, NULL, err);
@@ -84,6 +107,42 @@ prepare (fgd_query *query, fgd_request *request, const char *name, const fg_valu
    return query->run != NULL;
 }
 
+/* mongod says so of everything that goes wrong once documents flow. */
+static void
+say_where (fg_error *error)
+{
+   fg_error inner = *error;
+
+   if (inner.domain == FG_ERROR_SERVER) {
+      fg_error_set (error, FG_ERROR_SERVER, inner.code, NULL,
+                    "PlanExecutor error during aggregation :: caused by :: %s", inner.message);
+   }
+}
+
+/* $out and $merge answer with an empty first batch and no cursor. */
+static void
+write_results (fgd_query *query, fgd_request *request, fgd_reply *reply, uint32_t flags)
+{
+   fgd_failure failure;
+   fg_buf none = {0};
+   const char *name = strchr (query->base.ns, '.') + 1;
+
+   fgd_failure_init (&failure);
+   bool ok = fgd_query_attach (query, request, &failure.error) &&
+             (fgd_pipeline_target (query->pipeline)->kind == FGD_TARGET_OUT
+                 ? fgd_target_out (query, request, flags, &failure)
+                 : fgd_target_merge (query, request, flags, &failure));
+   fgd_query_detach (query);
+   if (ok) {
+      fgd_list_reply (request, reply, request->db, name, &none, FGD_FIRST_BATCH);
+   } else {
+      reply->error = failure.error;
+      bson_concat (&reply->body, &failure.extra);
+   }
+   fgd_failure_destroy (&failure);
+   fgd_query_free (query);
+}
+
 void
 fgd_run_aggregate (fgd_request *request, fgd_reply *reply)
 {
@@ -91,8 +150,9 @@ fgd_run_aggregate (fgd_request *request, fgd_reply *reply)
    const char *name = NULL;
    int64_t batch_size = FGD_FIRST_BATCH;
 
-   if (!check_target (request, &name, &reply->error) ||
-       !fgd_args_read (&request->body, "aggregate", true, args, v, &reply->error)) {
+   if (!check_source (request, &name, &reply->error) ||
+       !fgd_args_read (&request->body, "aggregate", true, args, v, &reply->error) ||
+       (!name && !refuse_no_collection (v, &reply->error))) {
       return;
    }
    fgd_query *query = fgd_query_new (request->db, name, &reply->error);
@@ -100,7 +160,16 @@ fgd_run_aggregate (fgd_request *request, fgd_reply *reply)
       fgd_query_free (query);
       return;
    }
-   fgd_query_reply (query, request, reply, batch_size, false);
+   const fgd_target *target = fgd_pipeline_target (query->pipeline);
+   if (target->kind == FGD_TARGET_NONE) {
+      fgd_query_reply (query, request, reply, batch_size, false);
+   } else if (fgd_target_check (request, target, &reply->error)) {
+      write_results (query, request, reply, fgd_write_flags (&v[A_BYPASS]));
+   } else {
+      fgd_query_free (query);
+      return;
+   }
+   say_where (&reply->error);
 }
 
 /* --- count ---------------------------------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include "hosts/fieldguardd/commands/write_doc.h"
 #include "hosts/fieldguardd/query/update.h"
 #include "hosts/fieldguardd/store/key.h"
+#include "hosts/fieldguardd/store/retry.h"
 #include "hosts/fieldguardd/store/show.h"
 
 #include <stdatomic.h>
@@ -48,12 +49,14 @@ fgd_write_open (fgd_write *write, fgd_request *request, const char *db, const ch
    write->db = db;
    write->name = name;
    write->flags = 0;
+   write->copies = false;
+   write->copy = NULL;
    fgd_value_document (&absent, &write->let);
    if (strncmp (name, "system.", 7) == 0) {
       return fg_error_set (err, FG_ERROR_SERVER, 73, NULL, "cannot write to %s.%s", db, name);
    }
    write->coll = fgd_txn_collection (request->txn, db, name);
-   return true;
+   return fgd_txn_check_rules (request->txn, db, name, err);
 }
 
 bool
@@ -61,7 +64,8 @@ fgd_write_create_collection (fgd_write *write, fg_error *err)
 {
    bson_t options = BSON_INITIALIZER;
 
-   bool ok = write->coll || fgd_ddl_create (write->txn, write->request->client, write->db, write->name, &options, err);
+   /* Making it commits what the command has written so far: what a retry would ask about that has to be there too. */
+   bool ok = write->coll || (fgd_retry_save (write->request->retry, err) && fgd_ddl_create (write->txn, write->request->client, write->db, write->name, &options, err));
    bson_destroy (&options);
    write->coll = fgd_txn_collection (write->txn, write->db, write->name);
    return ok && write->coll;
@@ -201,8 +205,10 @@ ask_modules (fgd_write *write, fg_op op, const uint8_t *post, size_t len, const 
 {
    fg_refusal refusal;
 
-   fg_verdict verdict = fgd_txn_validate (write->txn, write->coll, write->request->client, op, write->flags, post, len,
-                                          pre ? pre->data : NULL, pre ? pre->len : 0, &refusal);
+   fg_verdict verdict =
+      write->copy ? fgd_copy_validate (write->copy, write->flags, post, len, &refusal)
+                  : fgd_txn_validate (write->txn, write->coll, write->request->client, write->copies ? FG_OP_COPY : op,
+                                      write->flags, post, len, pre ? pre->data : NULL, pre ? pre->len : 0, &refusal);
    bool ok = verdict == FG_VERDICT_ALLOW || verdict == FG_VERDICT_ALLOW_AND_RECORD;
    if (!ok) {
       refused_by_module (&refusal, post, len, failure);
@@ -216,6 +222,9 @@ accept_document (fgd_write *write, const uint8_t *post, size_t len, fgd_failure 
 {
    fg_refusal refusal;
 
+   if (write->copy) {
+      return true; /* accepted with the whole copy */
+   }
    bool ok = fgd_txn_accept (write->txn, &refusal);
    if (!ok) {
       refused_by_module (&refusal, post, len, failure);
@@ -338,7 +347,9 @@ judge (fgd_write *write, fg_op op, const uint8_t *post, size_t len, const fgd_re
        fgd_check_indexes (write->txn, write->coll, post, len, pre ? pre->id : 0, &failure->extra, &failure->error)) {
       return accept_document (write, post, len, failure);
    }
-   fgd_txn_decline (write->txn);
+   if (!write->copy) {
+      fgd_txn_decline (write->txn);
+   }
    return false;
 }
 

@@ -8,6 +8,7 @@
  */
 
 #include "hosts/fieldguardd/commands/crud_args.h"
+#include "hosts/fieldguardd/store/copy.h"
 
 /* What a write of one command shares. */
 typedef struct fgd_write {
@@ -18,6 +19,8 @@ typedef struct fgd_write {
    const fgd_coll *coll; /* NULL: does not exist (yet) */
    uint32_t flags; /* FG_WRITE_* */
    bson_t let; /* a view; empty when absent */
+   bool copies; /* the server writes what a pipeline gave: modules hear FG_OP_COPY */
+   fgd_copy *copy; /* NULL: every document is a unit of its own; else it is judged as part of this */
 } fgd_write;
 
 /* Why a document was refused: error, and the members that go beside code and errmsg (errInfo, keyPattern, keyValue). */

@@ -16,7 +16,6 @@ struct fgd_fill {
    fgd_copy *copy;
    char *db;
    char *name;
-   bool replaces; /* there was a target at the beginning */
    bool announced; /* the modules know of it */
    bool done;
 };
@@ -95,7 +94,6 @@ fgd_fill_begin (fgd_txn *txn, const fg_client_info *client, const char *db, cons
    bool ok = fill != NULL;
 
    if (ok) {
-      fill->replaces = target != NULL;
       fill->db = strdup (db);
       fill->name = strdup (name);
       ok = fill->db && fill->name;
@@ -182,6 +180,10 @@ fgd_fill_replace (fgd_txn *txn, const fg_client_info *client, fgd_fill *fill, fg
 
    fill->done = check_unchanged (fill, target, err) &&
                 fgd_ddl_rename_copied (txn, client, fill->hidden, fill->db, fill->name, target, fill->copy, err);
+   if (fill->done) {
+      fgd_copy_end (fill->copy, true);
+      fill->copy = NULL;
+   }
    return fill->done;
 }
 
@@ -231,7 +233,7 @@ fgd_fill_end (fgd_txn *txn, const fg_client_info *client, fgd_fill *fill)
    if (fill->hidden && !fill->done) {
       fg_collection_free (fill->hidden->module);
    }
-   fgd_copy_end (fill->copy, fill->done);
+   fgd_copy_end (fill->copy, false);
    fgd_coll_unref (fill->hidden);
    free (fill->db);
    free (fill->name);

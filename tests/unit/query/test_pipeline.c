@@ -202,7 +202,7 @@ targets (void)
    CU_ASSERT_TRUE (fgd_pipeline_leading_match (pipeline, &filter, &len));
    CU_ASSERT_EQUAL (len, 12);
    fgd_pipeline_free (pipeline);
-   pipeline = compile ("{\"p\":[{\"$merge\":{\"into\":\"c\",\"on\":[\"a\",\"b\"],\"whenMatched\":\"keepExisting\","
+   pipeline = compile ("{\"p\":[{\"$merge\":{\"into\":\"c\",\"on\":[\"a\",\"b\"],\"whenMatched\":\"replace\","
                        "\"whenNotMatched\":\"discard\"}}]}",
                        &doc, &err);
    CU_ASSERT_PTR_NOT_NULL_FATAL (pipeline);
@@ -211,17 +211,54 @@ targets (void)
    CU_ASSERT_PTR_NULL (target->db);
    CU_ASSERT_EQUAL_FATAL (target->n_on, 2);
    CU_ASSERT_STRING_EQUAL (target->on[1], "b");
-   CU_ASSERT_EQUAL (target->when_matched, FGD_MATCHED_KEEP_EXISTING);
+   CU_ASSERT_EQUAL (target->when_matched, FGD_MATCHED_REPLACE);
+   CU_ASSERT_TRUE (target->on_given);
    CU_ASSERT_EQUAL (target->when_not_matched, FGD_NOT_MATCHED_DISCARD);
    CU_ASSERT_FALSE (fgd_pipeline_leading_match (pipeline, &filter, &len));
    fgd_pipeline_free (pipeline);
    CU_ASSERT_PTR_NULL (compile ("{\"p\":[{\"$merge\":{\"into\":\"c\",\"whenMatched\":\"foo\"}}]}", &doc, &err));
    CU_ASSERT_EQUAL (err.code, 2);
+   CU_ASSERT_PTR_NULL (compile ("{\"p\":[{\"$merge\":{\"into\":\"c\",\"whenMatched\":\"keepExisting\","
+                                "\"whenNotMatched\":\"discard\"}}]}",
+                                &doc, &err));
+   CU_ASSERT_EQUAL (err.code, 51181);
    CU_ASSERT_PTR_NULL (compile ("{\"p\":[{\"$merge\":{}}]}", &doc, &err));
    CU_ASSERT_EQUAL (err.code, 40414);
    CU_ASSERT_PTR_NULL (compile ("{\"p\":[{\"$out\":1}]}", &doc, &err));
    CU_ASSERT_EQUAL (err.code, 16990);
    fg_buf_free (&doc);
+}
+
+/* Values stay values: what looks like an expression inside a document is wrapped. */
+static void
+variables (void)
+{
+   fg_buf doc = {0};
+   fg_buf input = {0};
+   fg_buf wanted = {0};
+   fg_buf got = {0};
+   fg_error err;
+   fgd_pipeline *pipeline = compile ("{\"p\":[{\"$merge\":{\"into\":\"c\",\"whenMatched\":[{\"$set\":{\"a\":\"$$x\"}}],"
+                                     "\"let\":{\"x\":\"$s\",\"gone\":\"$missing\",\"one\":{\"$add\":[1,\"$n\"]}}}}]}",
+                                     &doc, &err);
+   CU_ASSERT_PTR_NOT_NULL_FATAL (pipeline);
+   CU_ASSERT_EQUAL (fgd_pipeline_target (pipeline)->when_matched, FGD_MATCHED_PIPELINE);
+   CU_ASSERT_TRUE_FATAL (fg_test_extjson ("{\"s\":\"$n\",\"n\":{\"$numberInt\":\"2\"}}", &input));
+   CU_ASSERT_TRUE_FATAL (fg_test_extjson ("{\"x\":{\"$literal\":\"$n\"},\"one\":{\"$literal\":{\"$numberInt\":\"3\"}},"
+                                          "\"new\":{\"$literal\":{\"s\":\"$n\",\"n\":{\"$numberInt\":\"2\"}}}}",
+                                          &wanted));
+   CU_ASSERT_TRUE (fgd_pipeline_variables (pipeline, input.data, input.len, 0, &got, &err));
+   CU_ASSERT_EQUAL_FATAL (got.len, wanted.len);
+   CU_ASSERT_EQUAL (memcmp (got.data, wanted.data, got.len), 0);
+   fgd_pipeline_free (pipeline);
+   CU_ASSERT_PTR_NULL (compile ("{\"p\":[{\"$merge\":{\"into\":\"c\",\"whenMatched\":[{\"$set\":{\"a\":\"$$new\"}}],"
+                                "\"whenNotMatched\":\"discard\",\"let\":{\"x\":1}}}]}",
+                                &doc, &err));
+   CU_ASSERT_EQUAL (err.code, 17276);
+   fg_buf_free (&doc);
+   fg_buf_free (&input);
+   fg_buf_free (&wanted);
+   fg_buf_free (&got);
 }
 
 static void
@@ -262,5 +299,6 @@ const fg_test fg_tests[] = {{"simple_stages", simple_stages},
                             {"refused", refused},
                             {"expressions", expressions},
                             {"targets", targets},
+                            {"variables", variables},
                             {"distinct_values", distinct_values},
                             {NULL, NULL}};
