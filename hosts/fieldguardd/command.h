@@ -13,8 +13,12 @@
  *    FGD_RUN_WRITE    on the store's one writer thread, inside a write transaction that many commands share; the reply leaves only after
  *                     that transaction is on disk and the modules' sync hook has returned
  *
+ * Every command of a multi-document transaction, a read too, runs on the writer thread, inside that transaction (commands/transaction.h).
+ *
  * One writer thread means: no two writes overlap, so a DDL sees every earlier write finished and every later one not begun.
  */
+
+#include "hosts/fieldguardd/store/transaction.h"
 
 #include <fieldguard/error.h>
 #include <fieldguard/host.h>
@@ -24,6 +28,7 @@
 typedef struct fgd_server fgd_server; /* the process: configuration, log, store, loader, counters (server.h) */
 typedef struct fgd_txn fgd_txn; /* a store transaction, read or write (store/store.h) */
 typedef struct fgd_session fgd_session; /* a connection's state that outlives one command */
+typedef struct fgd_retry fgd_retry; /* the statements of a retryable write (store/retry.h) */
 
 /* An OP_MSG document sequence (kind 1): n_docs documents end to end in data. Checked for structure before the command runs. */
 typedef struct fgd_sequence {
@@ -55,6 +60,8 @@ typedef struct fgd_request {
          reply); /* a WRITE command's run may set it: called once what run wrote is on disk, on a worker thread, before the reply leaves; txn is a read snapshot, or
                     * NULL when there is none to be had. It is called in any case; reply holds the failure when there was one */
    void *follow_up_ctx; /* follow_up's */
+   fgd_logical logical; /* the logical session, and its transaction (store/transaction.h) */
+   fgd_retry *retry; /* while a retryable write runs: what its statements answered before; NULL otherwise */
 } fgd_request;
 
 /* What goes back. run fills body with the command's own members; the network side adds `ok` (and code, codeName, errmsg when error.code is not 0). */
@@ -85,6 +92,7 @@ extern const fgd_command fgd_commands_ddl[];
 extern const fgd_command fgd_commands_crud[];
 extern const fgd_command fgd_commands_query[];
 extern const fgd_command fgd_commands_session[];
+extern const fgd_command fgd_commands_transaction[];
 
 /* NULL: no such command. */
 const fgd_command *fgd_command_find (const char *name);

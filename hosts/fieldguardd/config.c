@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REPL_SET_MAX 127
+
 static bool
 no_memory (fg_error *err)
 {
@@ -44,6 +46,7 @@ fgd_config_free (fgd_config *config)
    free (config->log_path);
    free (config->pid_file);
    free (config->config_file);
+   free (config->repl_set);
    for (size_t i = 0; i < config->n_modules; i++) {
       free (config->modules[i]);
    }
@@ -169,6 +172,16 @@ check_authorization (const char *value, const char *where, fg_error *err)
    return true;
 }
 
+static bool
+set_repl_set (fgd_config *config, const char *value, const char *where, fg_error *err)
+{
+   if (!*value || strlen (value) > REPL_SET_MAX || strpbrk (value, "/ ,")) {
+      return fg_error_set (err, FG_ERROR_USAGE, FG_E_INVALID, where,
+                           "a replica set's name has 1 to %d characters, without '/', ',' and spaces", REPL_SET_MAX);
+   }
+   return replace_text (&config->repl_set, value, err);
+}
+
 bool
 fgd_config_set (fgd_config *config, const char *key, const char *value, const char *where, fg_error *err)
 {
@@ -198,6 +211,9 @@ fgd_config_set (fgd_config *config, const char *key, const char *value, const ch
    }
    if (strcmp (key, "processManagement.pidFilePath") == 0) {
       return replace_text (&config->pid_file, value, err);
+   }
+   if (strcmp (key, "replication.replSetName") == 0) {
+      return set_repl_set (config, value, where, err);
    }
    if (strcmp (key, "security.authorization") == 0) {
       return check_authorization (value, where, err);

@@ -27,6 +27,7 @@ typedef struct fgd_config {
    char *pid_file; /* NULL: none */
    char *config_file; /* NULL: none */
    int max_connections;
+   char *repl_set; /* the replica set whose only member this is; NULL: a standalone */
    char **modules; /* paths, in load order */
    size_t n_modules;
    fgd_setting *settings; /* in the order given, each name once */

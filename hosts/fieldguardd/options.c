@@ -18,6 +18,7 @@ const char fgd_config_help[] =
    "  --bind_ip LIST             Comma-separated loopback addresses (localhost)\n"
    "  --maxConns N               Most connections at once (65536, less when the limit on open files is)\n"
    "  --dbpath DIR               Folder of the data files (/data/db); must exist\n"
+   "  --replSet NAME             Be the only member of a replica set: transactions, retryable writes\n"
    "  --logpath FILE             Log file (standard output)\n"
    "  --logappend                Append to an existing log file (this is the default)\n"
    "  --pidfilepath FILE         Write the process id here\n"
@@ -40,6 +41,7 @@ static const flag flags[] = {
    {"bind_ip_all", "net.bindIpAll", false, false},
    {"maxConns", "net.maxIncomingConnections", true, false},
    {"dbpath", "storage.dbPath", true, false},
+   {"replSet", "replication.replSetName", true, false},
    {"logpath", "systemLog.path", true, false},
    {"logappend", "systemLog.logAppend", false, false},
    {"pidfilepath", "processManagement.pidFilePath", true, false},

@@ -24,6 +24,8 @@ def encode(document):
             out += b"\x05" + key + struct.pack("<iB", len(value), 6) + value
         elif isinstance(value, list):
             out += b"\x04" + key + encode({str(i): v for i, v in enumerate(value)})
+        elif isinstance(value, Uuid):
+            out += b"\x05" + key + struct.pack("<iB", 16, 4) + value.value
         elif isinstance(value, Long):
             out += b"\x12" + key + struct.pack("<q", value.value)
         elif value is None:
@@ -35,6 +37,13 @@ def encode(document):
 
 class Long:
     """An int64 whatever its size (cursor ids)."""
+
+    def __init__(self, value):
+        self.value = value
+
+
+class Uuid:
+    """Sixteen bytes, binary subtype 4 (session ids)."""
 
     def __init__(self, value):
         self.value = value

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hosts/fieldguardd/commands/crud.h"
 #include "hosts/fieldguardd/commands/query_cursor.h"
+#include "hosts/fieldguardd/commands/transaction.h"
 #include "hosts/fieldguardd/commands/write_reply.h"
 #include "hosts/fieldguardd/commands/write_update.h"
 
@@ -213,6 +214,36 @@ count_outcome (bulk *b, const operation *op, bool ok, const fgd_outcome *outcome
 }
 
 static bool
+execute (bulk *b, const operation *op, fgd_write *write, fgd_outcome *outcome, fgd_failure *failure)
+{
+   if (!fgd_statement_check_multi (b->request, op->statement.multi, "multi=true", &failure->error)) {
+      return false;
+   }
+   if (op->kind == 'i') {
+      return fgd_write_create_collection (write, &failure->error) &&
+             fgd_write_insert (write, op->document.data, op->document.len, failure);
+   }
+   return op->kind == 'u' ? fgd_write_update (write, &op->statement, outcome, failure)
+                          : fgd_write_delete (write, &op->statement, outcome, failure);
+}
+
+/* Once, however often the client asks. */
+static bool
+execute_once (bulk *b, size_t index, const operation *op, fgd_write *write, fgd_outcome *outcome, fgd_failure *failure)
+{
+   fgd_statement_result result;
+
+   if (fgd_statement_find (b->request, index, &result)) {
+      return fgd_outcome_recall (outcome, &result, failure);
+   }
+   if (!execute (b, op, write, outcome, failure)) {
+      return false;
+   }
+   result = fgd_outcome_result (outcome);
+   return fgd_statement_note (b->request, index, &result, &failure->error);
+}
+
+static bool
 run_operation (bulk *b, size_t index)
 {
    operation op;
@@ -223,15 +254,8 @@ run_operation (bulk *b, size_t index)
 
    fgd_failure_init (&failure);
    bool ok = read_operation (&b->ops.docs[index], &op, &failure.error) &&
-             open_namespace (b, op.ns, db, &write, &failure.error);
-   if (ok && op.kind == 'i') {
-      ok = fgd_write_create_collection (&write, &failure.error) &&
-           fgd_write_insert (&write, op.document.data, op.document.len, &failure);
-   } else if (ok && op.kind == 'u') {
-      ok = fgd_write_update (&write, &op.statement, &outcome, &failure);
-   } else if (ok) {
-      ok = fgd_write_delete (&write, &op.statement, &outcome, &failure);
-   }
+             open_namespace (b, op.ns, db, &write, &failure.error) &&
+             execute_once (b, index, &op, &write, &outcome, &failure);
    count_outcome (b, &op, ok, &outcome);
    if (!ok || !b->errors_only) {
       add_result (b, index, &op, ok, &outcome, &failure);
@@ -257,7 +281,7 @@ static void
 run_all (bulk *b, fgd_reply *reply, int64_t batch_size)
 {
    for (size_t i = 0; i < b->ops.n; i++) {
-      if ((!run_operation (b, i) && b->ordered) ||
+      if ((!run_operation (b, i) && (b->ordered || fgd_txn_in_transaction (b->request->txn))) ||
           (i % 128 == 127 && fgd_request_expired (b->request, &reply->error))) {
          break;
       }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hosts/fieldguardd/commands/crud.h"
+#include "hosts/fieldguardd/commands/transaction.h"
 #include "hosts/fieldguardd/commands/write_update.h"
 #include "hosts/fieldguardd/query/projection.h"
 
@@ -111,6 +112,33 @@ fail (fgd_reply *reply, const fgd_failure *failure)
    bson_concat (&reply->body, &failure->extra);
 }
 
+/* A retry gets the first answer, image and all. */
+static void
+note_answer (fgd_request *request, fgd_reply *reply)
+{
+   const fgd_statement_result result = {.n = 1, .extra = bson_get_data (&reply->body), .extra_len = reply->body.len};
+   fg_error err;
+
+   if (!fgd_statement_note (request, 0, &result, &err)) {
+      reply->error = err;
+   }
+}
+
+static bool
+answer_again (fgd_request *request, fgd_reply *reply)
+{
+   fgd_statement_result result;
+   bson_t before;
+
+   if (!fgd_statement_find (request, 0, &result)) {
+      return false;
+   }
+   if (!bson_init_static (&before, result.extra, result.extra_len) || !bson_concat (&reply->body, &before)) {
+      fgd_reply_fail (reply, 1, "the first answer to this write cannot be read");
+   }
+   return true;
+}
+
 static void
 run (fgd_write *write, const fg_value *v, const fgd_projection *projection, fgd_reply *reply)
 {
@@ -133,6 +161,7 @@ run (fgd_write *write, const fg_value *v, const fgd_projection *projection, fgd_
                     : fgd_write_update (write, &statement, &outcome, &failure);
    if (ok) {
       answer (reply, &outcome, projection, remove);
+      note_answer (write->request, reply);
    } else {
       fail (reply, &failure);
    }
@@ -151,6 +180,9 @@ fgd_run_find_and_modify (fgd_request *request, fgd_reply *reply)
        !fgd_args_read (&request->body, "findAndModify", true, args, v, &reply->error) ||
        !fgd_refuse_encryption_information (&v[A_ENCRYPTION], &reply->error) || !check_combination (v, &reply->error) ||
        !fgd_write_open (&write, request, request->db, name, &reply->error)) {
+      return;
+   }
+   if (answer_again (request, reply)) {
       return;
    }
    write.flags = fgd_write_flags (&v[A_BYPASS]);

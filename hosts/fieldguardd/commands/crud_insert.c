@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hosts/fieldguardd/commands/crud.h"
+#include "hosts/fieldguardd/commands/transaction.h"
 #include "hosts/fieldguardd/commands/write_reply.h"
 
 enum { A_DOCUMENTS, A_ORDERED, A_BYPASS, A_ENCRYPTION, A_N };
@@ -20,6 +21,17 @@ fgd_check_batch_size (size_t n, fg_error *err)
    return true;
 }
 
+/* Once, however often the client asks. */
+static bool
+insert_one (fgd_write *write, const fgd_doc_list *list, size_t i, fgd_failure *failure)
+{
+   fgd_statement_result result = {.n = 1};
+
+   return fgd_statement_find (write->request, i, &result) ||
+          (fgd_write_insert (write, list->docs[i].data, list->docs[i].len, failure) &&
+           fgd_statement_note (write->request, i, &result, &failure->error));
+}
+
 static void
 insert_all (fgd_write *write, const fgd_doc_list *list, bool ordered, fgd_reply *reply)
 {
@@ -30,14 +42,15 @@ insert_all (fgd_write *write, const fgd_doc_list *list, bool ordered, fgd_reply 
    for (size_t i = 0; i < list->n && reply->error.domain == FG_ERROR_NONE; i++) {
       fgd_failure failure;
       fgd_failure_init (&failure);
-      bool ok = fgd_write_insert (write, list->docs[i].data, list->docs[i].len, &failure);
+      bool ok = insert_one (write, list, i, &failure);
       if (ok) {
          n++;
       } else {
          fgd_write_errors_add (&errors, i, &failure);
       }
       fgd_failure_destroy (&failure);
-      if ((!ok && ordered) || (i % 128 == 127 && fgd_request_expired (write->request, &reply->error))) {
+      if ((!ok && (ordered || fgd_txn_in_transaction (write->txn))) ||
+          (i % 128 == 127 && fgd_request_expired (write->request, &reply->error))) {
          break;
       }
    }

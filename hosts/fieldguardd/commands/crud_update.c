@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hosts/fieldguardd/commands/crud.h"
+#include "hosts/fieldguardd/commands/transaction.h"
 #include "hosts/fieldguardd/commands/write_reply.h"
 #include "hosts/fieldguardd/commands/write_update.h"
 
@@ -116,6 +117,25 @@ note_upsert (batch *b, size_t index, const fgd_outcome *outcome)
    bson_append_document_end (&b->upserted, &one);
 }
 
+/* Once, however often the client asks. */
+static bool
+run_statement (batch *b, size_t index, const fgd_statement *statement, fgd_outcome *outcome, fgd_failure *failure)
+{
+   fgd_request *request = b->write.request;
+   fgd_statement_result result;
+
+   if (fgd_statement_find (request, index, &result)) {
+      return fgd_outcome_recall (outcome, &result, failure);
+   }
+   if (!fgd_statement_check_multi (request, statement->multi, b->deletes ? "limit=0" : "multi=true", &failure->error) ||
+       !(b->deletes ? fgd_write_delete (&b->write, statement, outcome, failure)
+                    : fgd_write_update (&b->write, statement, outcome, failure))) {
+      return false;
+   }
+   result = fgd_outcome_result (outcome);
+   return fgd_statement_note (request, index, &result, &failure->error);
+}
+
 static bool
 run_one (batch *b, size_t index, const fgd_statement *statement)
 {
@@ -123,8 +143,7 @@ run_one (batch *b, size_t index, const fgd_statement *statement)
    fgd_failure failure;
 
    fgd_failure_init (&failure);
-   bool ok = b->deletes ? fgd_write_delete (&b->write, statement, &outcome, &failure)
-                        : fgd_write_update (&b->write, statement, &outcome, &failure);
+   bool ok = run_statement (b, index, statement, &outcome, &failure);
    b->n += outcome.matched + (outcome.upserted ? 1 : 0);
    b->modified += outcome.modified;
    if (outcome.upserted) {
@@ -166,7 +185,7 @@ run_entries (batch *b, const fgd_doc_list *list, fgd_reply *reply)
                        : read_update (&list->docs[i], &statement, &reply->error))) {
          return;
       }
-      if (!run_one (b, i, &statement) && b->ordered) {
+      if (!run_one (b, i, &statement) && (b->ordered || fgd_txn_in_transaction (b->write.txn))) {
          break;
       }
       if (i % 128 == 127 && fgd_request_expired (b->write.request, &reply->error)) {

@@ -2,6 +2,8 @@
 /* hello, in its three spellings, and the wait that drivers' monitors ask for. */
 #include "hosts/fieldguardd/commands/hello.h"
 
+#include "hosts/fieldguardd/commands/replica_set.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -43,7 +45,7 @@ append_topology_version (const fgd_server *server, bson_t *out)
    bson_append_document_end (out, &child);
 }
 
-/* A standalone's topology never changes, so a monitor that knows it waits as long as it asked to. A version of another process is answered at once. */
+/* The topology never changes, so a monitor that knows it waits as long as it asked to. A version of another process is answered at once. */
 static bool
 same_topology (const fgd_request *request, const bson_iter_t *version, fg_error *err)
 {
@@ -124,6 +126,7 @@ fgd_run_hello (fgd_request *request, fgd_reply *reply)
    }
    bson_append_bool (out, strcmp (request->name, "hello") == 0 ? "isWritablePrimary" : "ismaster", -1, true);
    append_topology_version (server, out);
+   fgd_append_replica_set (request, out);
    bson_append_int32 (out, "maxBsonObjectSize", -1, FGD_MAX_BSON_SIZE);
    bson_append_int32 (out, "maxMessageSizeBytes", -1, FGD_MAX_MESSAGE_SIZE);
    bson_append_int32 (out, "maxWriteBatchSize", -1, FGD_MAX_WRITE_BATCH);

@@ -222,6 +222,14 @@ append_cursor (fgd_reply *reply, const char *batch_name, const bson_t *batch, in
    bson_append_document_end (&reply->body, &cursor);
 }
 
+static void
+bind_to_session (fgd_cursor *cursor, const fgd_logical *logical)
+{
+   cursor->in_session = logical->has_lsid;
+   memcpy (cursor->lsid, logical->lsid, sizeof cursor->lsid);
+   cursor->txn_number = logical->in_transaction ? logical->number : -1;
+}
+
 void
 fgd_query_reply (fgd_query *query, fgd_request *request, fgd_reply *reply, int64_t batch_size, bool single_batch)
 {
@@ -237,8 +245,8 @@ fgd_query_reply (fgd_query *query, fgd_request *request, fgd_reply *reply, int64
    fgd_query_detach (query);
    if (ok && !finished && !single_batch) {
       fgd_cursors *cursors = fgd_store_cursors (fgd_txn_store (request->txn));
-      ok = fgd_cursors_add (cursors, &query->base, &reply->error);
-      id = ok ? query->base.id : 0;
+      bind_to_session (&query->base, &request->logical);
+      ok = fgd_cursors_add (cursors, &query->base, &id, &reply->error);
    }
    if (ok) {
       append_cursor (reply, "firstBatch", &batch, id, ns);

@@ -32,6 +32,24 @@ cursor_id (const fgd_request *request, int64_t *id, fg_error *err)
                                               fgd_arg_type_name (value.type));
 }
 
+/* A cursor belongs to the session and the transaction in which it was opened. */
+static bool
+check_session (const fgd_cursor *cursor, const fgd_logical *logical, fg_error *err)
+{
+   int64_t number = logical->in_transaction ? logical->number : -1;
+   int32_t code = 0;
+
+   if (cursor->in_session != logical->has_lsid) {
+      code = logical->has_lsid ? 50736 : 50737;
+   } else if (memcmp (cursor->lsid, logical->lsid, sizeof cursor->lsid) != 0) {
+      code = 50738;
+   } else if (cursor->txn_number != number) {
+      code = cursor->txn_number < 0 ? 50739 : number < 0 ? 50740 : 50741;
+   }
+   return !code || fg_error_set (err, FG_ERROR_SERVER, code, NULL,
+                                 "Cannot run getMore on a cursor that was created in another session or transaction");
+}
+
 static void
 more (fgd_request *request, fgd_reply *reply, int64_t id, const char *ns, int64_t batch_size)
 {
@@ -45,7 +63,7 @@ more (fgd_request *request, fgd_reply *reply, int64_t id, const char *ns, int64_
    if (strcmp (cursor->ns, ns) != 0) {
       fgd_reply_fail (reply, 13, "Requested getMore on namespace '%s', but cursor belongs to a different namespace %s",
                       ns, cursor->ns);
-   } else {
+   } else if (check_session (cursor, &request->logical, &reply->error)) {
       finished = fgd_query_more ((fgd_query *)cursor, request, reply, batch_size);
    }
    fgd_cursors_unpin (cursors, cursor, finished);

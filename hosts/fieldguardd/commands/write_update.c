@@ -18,6 +18,25 @@ no_memory (fgd_failure *failure)
    return fg_error_set (&failure->error, FG_ERROR_SERVER, 146, NULL, "out of memory");
 }
 
+fgd_statement_result
+fgd_outcome_result (const fgd_outcome *outcome)
+{
+   return (fgd_statement_result){.n = (int32_t)outcome->matched,
+                                 .modified = (int32_t)outcome->modified,
+                                 .extra = outcome->upserted ? outcome->upserted_id.data : NULL,
+                                 .extra_len = outcome->upserted ? outcome->upserted_id.len : 0};
+}
+
+bool
+fgd_outcome_recall (fgd_outcome *outcome, const fgd_statement_result *result, fgd_failure *failure)
+{
+   outcome->matched = result->n;
+   outcome->modified = result->modified;
+   outcome->upserted = result->extra_len > 0;
+   fg_buf_append (&outcome->upserted_id, result->extra, result->extra_len);
+   return !outcome->upserted_id.failed || no_memory (failure);
+}
+
 static bool
 keep_image (fgd_outcome *outcome, const uint8_t *doc, size_t len, fgd_failure *failure)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a whole message to its reply: parse, look the command up, run it where its flags say, send. */
+#include "hosts/fieldguardd/commands/transaction.h"
 #include "hosts/fieldguardd/net/internal.h"
 
 #include <stdio.h>
@@ -173,11 +174,9 @@ run_write (fgd_job *job, fgd_txn *txn)
 
    snprintf (context, sizeof context, "conn%lld", (long long)op->request.client->connection_id);
    fgd_log_set_context (context);
-   if (!fgd_request_expired (&op->request, &op->reply.error)) {
-      op->request.txn = txn;
-      op->command->run (&op->request, &op->reply);
-      op->request.txn = NULL;
-   }
+   op->request.txn = txn;
+   fgd_command_run (op->command, &op->request, &op->reply);
+   op->request.txn = NULL;
    fgd_log_set_context ("writer");
 }
 
@@ -188,6 +187,7 @@ write_done (fgd_job *job, const fg_error *failure)
    fgd_op *op = (fgd_op *)job;
 
    if (failure) {
+      fgd_command_batch_failed (&op->request, op->request.server->store);
       reset_reply (op);
       op->reply.error = *failure;
    }
@@ -264,20 +264,21 @@ look_up (fgd_op *op, fg_error *err)
       return fg_error_set (err, FG_ERROR_SERVER, CODE_UNAUTHORIZED, NULL,
                            "%s may only be run against the admin database.", op->command->name);
    }
-   return true;
+   return fgd_transaction_check (op->command, request, err);
 }
 
 static void
 run (fgd_op *op)
 {
    fgd_net *net = op->conn->net;
+   bool with_writer = (op->command->flags & FGD_RUN_WRITE) || op->request.logical.in_transaction;
 
    count (op);
-   if (op->command->flags & (FGD_RUN_WRITE | FGD_RUN_READ)) {
+   if (with_writer || (op->command->flags & FGD_RUN_READ)) {
       net->in_flight++;
       atomic_fetch_add (&net->server->counters.connections_active, 1);
    }
-   if (op->command->flags & FGD_RUN_WRITE) {
+   if (with_writer) {
       fgd_store_submit (net->server->store, &op->job);
    } else if (op->command->flags & FGD_RUN_READ) {
       fgd_pool_submit (net->pool, op);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The arguments that every command takes, in mongod's reading for a standalone server. */
+/* The arguments that every command takes, in mongod's reading for a standalone server or, with --replSet, for a replica set's only member. */
 #include "hosts/fieldguardd/net/internal.h"
 
 #define CODE_BAD_VALUE 2
@@ -8,7 +8,10 @@
 #define CODE_ILLEGAL_OPERATION 20
 #define CODE_INVALID_OPTIONS 72
 #define CODE_INVALID_NAMESPACE 73
+#define CODE_UNKNOWN_WRITE_CONCERN 79
+#define CODE_UNSATISFIABLE_WRITE_CONCERN 100
 #define CODE_NOT_A_REPLICA_SET 123
+#define CODE_NOT_IMPLEMENTED 238
 #define CODE_API_VERSION 322
 #define CODE_DB_MISSING 40571
 
@@ -17,7 +20,14 @@
 typedef struct generic {
    fgd_op *op;
    bool lsid, txn_number, autocommit, start_transaction, api_version, api_other;
+   const char *read_level;
 } generic;
+
+static bool
+replicated (const generic *g)
+{
+   return g->op->request.server->config.repl_set != NULL;
+}
 
 typedef bool (*reader) (generic *g, const bson_iter_t *value, fg_error *err);
 
@@ -69,6 +79,7 @@ read_lsid (generic *g, const bson_iter_t *value, fg_error *err)
       return fg_error_set (err, FG_ERROR_SERVER, CODE_TYPE_MISMATCH, NULL,
                            "BSON field 'OperationSessionInfo.lsid.id' must be a UUID");
    }
+   memcpy (g->op->request.logical.lsid, data, len);
    return true;
 }
 
@@ -76,21 +87,34 @@ static bool
 read_txn_number (generic *g, const bson_iter_t *value, fg_error *err)
 {
    g->txn_number = true;
-   return BSON_ITER_HOLDS_INT64 (value) || wrong_type (value, "long", err);
+   if (!BSON_ITER_HOLDS_INT64 (value)) {
+      return wrong_type (value, "long", err);
+   }
+   g->op->request.logical.number = bson_iter_int64 (value);
+   return g->op->request.logical.number >= 0 ||
+          fg_error_set (err, FG_ERROR_SERVER, CODE_INVALID_OPTIONS, NULL, "Transaction number cannot be negative");
 }
 
 static bool
 read_autocommit (generic *g, const bson_iter_t *value, fg_error *err)
 {
    g->autocommit = true;
-   return BSON_ITER_HOLDS_BOOL (value) || wrong_type (value, "bool", err);
+   if (!BSON_ITER_HOLDS_BOOL (value)) {
+      return wrong_type (value, "bool", err);
+   }
+   return !bson_iter_bool (value) ||
+          fg_error_set (err, FG_ERROR_SERVER, CODE_INVALID_OPTIONS, NULL, "Specifying autocommit=true is not allowed.");
 }
 
 static bool
 read_start_transaction (generic *g, const bson_iter_t *value, fg_error *err)
 {
    g->start_transaction = true;
-   return BSON_ITER_HOLDS_BOOL (value) || wrong_type (value, "bool", err);
+   if (!BSON_ITER_HOLDS_BOOL (value)) {
+      return wrong_type (value, "bool", err);
+   }
+   return bson_iter_bool (value) || fg_error_set (err, FG_ERROR_SERVER, CODE_INVALID_OPTIONS, NULL,
+                                                  "Specifying startTransaction=false is not allowed.");
 }
 
 static bool
@@ -129,14 +153,17 @@ read_read_concern (generic *g, const bson_iter_t *value, fg_error *err)
 {
    bson_iter_t member;
 
-   (void)g;
    if (!BSON_ITER_HOLDS_DOCUMENT (value) || !bson_iter_recurse (value, &member)) {
       return wrong_type (value, "object", err);
    }
    while (bson_iter_next (&member)) {
       const char *key = bson_iter_key (&member);
+      g->op->request.logical.read_concern = true;
       if (strcmp (key, "provenance") == 0) {
          continue;
+      }
+      if (strcmp (key, "afterClusterTime") == 0 && replicated (g)) {
+         continue; /* what one member has acknowledged is what it reads */
       }
       if (strcmp (key, "afterClusterTime") == 0 || strcmp (key, "atClusterTime") == 0 ||
           strcmp (key, "afterOpTime") == 0) {
@@ -151,7 +178,11 @@ read_read_concern (generic *g, const bson_iter_t *value, fg_error *err)
          return wrong_type (&member, "string", err);
       }
       const char *level = bson_iter_utf8 (&member, NULL);
+      g->read_level = level;
       if (strcmp (level, "linearizable") == 0 || strcmp (level, "snapshot") == 0) {
+         if (replicated (g)) {
+            continue;
+         }
          return fg_error_set (err, FG_ERROR_SERVER, CODE_NOT_A_REPLICA_SET, NULL,
                               "node needs to be a replica set member to use readConcern level '%s'", level);
       }
@@ -164,11 +195,16 @@ read_read_concern (generic *g, const bson_iter_t *value, fg_error *err)
 }
 
 static bool
-read_w (const bson_iter_t *w, fg_error *err)
+read_w (const generic *g, const bson_iter_t *w, fg_error *err)
 {
    if (BSON_ITER_HOLDS_UTF8 (w)) {
       if (strcmp (bson_iter_utf8 (w, NULL), "majority") == 0) {
          return true;
+      }
+      if (replicated (g)) {
+         return fg_error_set (err, FG_ERROR_SERVER, CODE_UNKNOWN_WRITE_CONCERN, NULL,
+                              "No write concern mode named '%.64s' found in replica set configuration",
+                              bson_iter_utf8 (w, NULL));
       }
       return fg_error_set (err, FG_ERROR_SERVER, CODE_BAD_VALUE, NULL,
                            "cannot use non-majority 'w' mode when a host is not replicated");
@@ -182,6 +218,10 @@ read_w (const bson_iter_t *w, fg_error *err)
       return fg_error_set (err, FG_ERROR_SERVER, CODE_FAILED_TO_PARSE, NULL,
                            "w has to be a non-negative number and not greater than 50");
    }
+   if (n > 1 && replicated (g)) {
+      return fg_error_set (err, FG_ERROR_SERVER, CODE_UNSATISFIABLE_WRITE_CONCERN, NULL,
+                           "Not enough data-bearing nodes");
+   }
    if (n > 1) {
       return fg_error_set (err, FG_ERROR_SERVER, CODE_BAD_VALUE, NULL,
                            "cannot use 'w' > 1 when a host is not replicated");
@@ -194,14 +234,14 @@ read_write_concern (generic *g, const bson_iter_t *value, fg_error *err)
 {
    bson_iter_t member;
 
-   (void)g;
    if (!BSON_ITER_HOLDS_DOCUMENT (value) || !bson_iter_recurse (value, &member)) {
       return wrong_type (value, "object", err);
    }
    while (bson_iter_next (&member)) {
       const char *key = bson_iter_key (&member);
+      g->op->request.logical.write_concern = true;
       if (strcmp (key, "w") == 0) {
-         if (!read_w (&member, err)) {
+         if (!read_w (g, &member, err)) {
             return false;
          }
       } else if (strcmp (key, "j") == 0 || strcmp (key, "fsync") == 0) {
@@ -279,13 +319,36 @@ check_together (const generic *g, fg_error *err)
       return fg_error_set (err, FG_ERROR_SERVER, CODE_INVALID_OPTIONS, NULL,
                            "Transaction number requires a session ID to also be specified");
    }
-   if (g->txn_number) {
+   if (g->txn_number && !replicated (g)) {
       return fg_error_set (err, FG_ERROR_SERVER, CODE_ILLEGAL_OPERATION, NULL,
                            "Transaction numbers are only allowed on a replica set member or mongos");
+   }
+   if (g->start_transaction && !g->autocommit) {
+      return fg_error_set (err, FG_ERROR_SERVER, CODE_INVALID_OPTIONS, NULL,
+                           "'startTransaction' field requires 'autocommit' field to also be specified");
    }
    if (g->api_other && !g->api_version) {
       return fg_error_set (err, FG_ERROR_SERVER, CODE_API_VERSION, NULL,
                            "Provided apiStrict and/or apiDeprecationErrors without passing apiVersion");
+   }
+   return true;
+}
+
+/* A snapshot over several batches exists inside transactions only, where in turn the other two levels have no meaning. */
+static bool
+check_read_level (const generic *g, fg_error *err)
+{
+   if (!g->read_level) {
+      return true;
+   }
+   if (!g->autocommit && strcmp (g->read_level, "snapshot") == 0) {
+      return fg_error_set (err, FG_ERROR_SERVER, CODE_NOT_IMPLEMENTED, NULL,
+                           "readConcern level 'snapshot' outside a transaction is not supported by this server");
+   }
+   if (g->autocommit && (strcmp (g->read_level, "linearizable") == 0 || strcmp (g->read_level, "available") == 0)) {
+      return fg_error_set (err, FG_ERROR_SERVER, CODE_INVALID_OPTIONS, NULL,
+                           "The readConcern level must be either 'local' (default), 'majority' or 'snapshot' in order "
+                           "to run in a transaction");
    }
    return true;
 }
@@ -311,5 +374,9 @@ fgd_generic_read (fgd_op *op, fg_error *err)
    if (!op->request.db) {
       return fg_error_set (err, FG_ERROR_SERVER, CODE_DB_MISSING, NULL, "OP_MSG requests require a $db argument");
    }
-   return check_together (&g, err);
+   op->request.logical.has_lsid = g.lsid;
+   op->request.logical.has_number = g.txn_number;
+   op->request.logical.in_transaction = g.autocommit;
+   op->request.logical.starts = g.start_transaction;
+   return check_together (&g, err) && check_read_level (&g, err);
 }

@@ -76,8 +76,8 @@ fgd_catalog_with (const fgd_catalog *catalog, const fgd_coll *gone, const fgd_co
    return next;
 }
 
-const fgd_coll *
-fgd_catalog_find (const fgd_catalog *catalog, const char *db, const char *name)
+fgd_coll *
+fgd_catalog_get (const fgd_catalog *catalog, const char *db, const char *name)
 {
    size_t low = 0;
    size_t high = catalog->n;
@@ -95,6 +95,12 @@ fgd_catalog_find (const fgd_catalog *catalog, const char *db, const char *name)
       }
    }
    return NULL;
+}
+
+const fgd_coll *
+fgd_catalog_find (const fgd_catalog *catalog, const char *db, const char *name)
+{
+   return fgd_catalog_get (catalog, db, name);
 }
 
 const fgd_coll *

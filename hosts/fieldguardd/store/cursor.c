@@ -87,7 +87,7 @@ new_id (void)
 }
 
 bool
-fgd_cursors_add (fgd_cursors *cursors, fgd_cursor *cursor, fg_error *err)
+fgd_cursors_add (fgd_cursors *cursors, fgd_cursor *cursor, int64_t *id, fg_error *err)
 {
    fgd_cursors_expire (cursors);
    pthread_mutex_lock (&cursors->mutex);
@@ -96,6 +96,7 @@ fgd_cursors_add (fgd_cursors *cursors, fgd_cursor *cursor, fg_error *err)
       do {
          cursor->id = new_id ();
       } while (*find (cursors, cursor->id));
+      *id = cursor->id;
       cursor->pinned = false;
       cursor->killed = false;
       cursor->last_used_ms = now_ms ();
@@ -173,6 +174,35 @@ fgd_cursors_kill (fgd_cursors *cursors, int64_t id, const char *ns)
       dead->free (dead);
    }
    return found ? FGD_KILL_DONE : FGD_KILL_NOT_FOUND;
+}
+
+void
+fgd_cursors_kill_transaction (fgd_cursors *cursors, const uint8_t lsid[16], int64_t txn_number)
+{
+   fgd_cursor *dead = NULL;
+
+   pthread_mutex_lock (&cursors->mutex);
+   for (size_t i = 0; cursors->n > 0 && i < BUCKETS; i++) {
+      fgd_cursor **link = &cursors->buckets[i];
+      while (*link) {
+         fgd_cursor *cursor = *link;
+         bool own = cursor->in_session && cursor->txn_number == txn_number && memcmp (cursor->lsid, lsid, 16) == 0;
+         if (!own || cursor->pinned) {
+            cursor->killed = cursor->killed || own;
+            link = &cursor->next;
+            continue;
+         }
+         remove_link (cursors, link);
+         cursor->next = dead;
+         dead = cursor;
+      }
+   }
+   pthread_mutex_unlock (&cursors->mutex);
+   while (dead) {
+      fgd_cursor *cursor = dead;
+      dead = cursor->next;
+      cursor->free (cursor);
+   }
 }
 
 void

@@ -24,6 +24,9 @@ typedef struct fgd_cursor {
    void (*free) (struct fgd_cursor *cursor);
    bool no_timeout;
    uint64_t held; /* bytes of results that it keeps, as the owner counts them when it adds the cursor */
+   uint8_t lsid[16]; /* the session in which it was opened */
+   bool in_session;
+   int64_t txn_number; /* the transaction in which it was opened: it ends with it; -1: none */
    /* the registry's */
    int64_t last_used_ms;
    bool pinned;
@@ -34,14 +37,15 @@ typedef struct fgd_cursor {
 fgd_cursors *fgd_cursors_new (fg_error *err) FG_WARN_UNUSED;
 void fgd_cursors_free (fgd_cursors *cursors); /* frees what is open; nothing is pinned. NULL is legal */
 
-/* Gives the cursor an id and keeps it. False (146: too many open cursors, or too much memory in them): it is still the caller's. */
-bool fgd_cursors_add (fgd_cursors *cursors, fgd_cursor *cursor, fg_error *err) FG_WARN_UNUSED;
+/* Gives the cursor an id, copied to *id, and keeps it: from then on it may be gone at any time. False (146: too many open cursors, or too much memory in them): it is still the caller's. */
+bool fgd_cursors_add (fgd_cursors *cursors, fgd_cursor *cursor, int64_t *id, fg_error *err) FG_WARN_UNUSED;
 /* NULL: not found (43 CursorNotFound) or in use by another getMore (12051). */
 fgd_cursor *fgd_cursors_pin (fgd_cursors *cursors, int64_t id, fg_error *err) FG_WARN_UNUSED;
 /* Gives it back, or (finished, or killed meanwhile) frees it. */
 void fgd_cursors_unpin (fgd_cursors *cursors, fgd_cursor *cursor, bool finished);
 typedef enum fgd_kill { FGD_KILL_NOT_FOUND = 0, FGD_KILL_DONE = 1 } fgd_kill;
 fgd_kill fgd_cursors_kill (fgd_cursors *cursors, int64_t id, const char *ns);
+void fgd_cursors_kill_transaction (fgd_cursors *cursors, const uint8_t lsid[16], int64_t txn_number);
 void fgd_cursors_set_timeout (fgd_cursors *cursors, int64_t ms);
 void fgd_cursors_expire (fgd_cursors *cursors);
 void fgd_cursors_count (fgd_cursors *cursors, uint64_t *open, uint64_t *timed_out);

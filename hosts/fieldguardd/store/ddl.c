@@ -106,6 +106,25 @@ fgd_coll_add_id_index (fgd_txn *txn, fgd_coll *coll, fg_error *err)
    return ok;
 }
 
+/* Inside a transaction a collection is made at once, for everybody, and the transaction goes on as if its snapshot had held it, empty. */
+static bool
+create_beside (fgd_txn *txn, const fg_client_info *client, const char *db, const char *name, const bson_t *options,
+               fg_error *err)
+{
+   if (!fgd_ddl_create (txn->writer, client, db, name, options, err)) {
+      return false;
+   }
+   fgd_coll *coll = fgd_catalog_get (txn->store->catalog, db, name);
+   __atomic_add_fetch (&coll->refs, 1, __ATOMIC_ACQ_REL);
+   fgd_catalog *next = fgd_catalog_with (txn->catalog, NULL, NULL, coll);
+   if (!next) {
+      return fgd_store_no_memory (err);
+   }
+   fgd_catalog_unref (txn->catalog);
+   txn->catalog = next;
+   return true;
+}
+
 /* --- create, collMod -------------------------------------------------------------------------------------------------- */
 
 bool
@@ -115,6 +134,9 @@ fgd_ddl_create (fgd_txn *txn, const fg_client_info *client, const char *db, cons
    uint8_t uuid[16];
    bool done = false;
 
+   if (txn->overlay) {
+      return create_beside (txn, client, db, name, options, err);
+   }
    if (!fgd_txn_flush (txn, err) || !fgd_new_uuid (uuid, err)) {
       return false;
    }

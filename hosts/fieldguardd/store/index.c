@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hosts/fieldguardd/store/internal.h"
+#include "hosts/fieldguardd/store/overlay.h"
 #include "hosts/fieldguardd/store/show.h"
 
 #include <stdlib.h>
@@ -224,6 +225,7 @@ find_conflict (fgd_txn *txn, const fgd_coll *coll, const fgd_index *index, MDB_c
 {
    uint8_t bytes[ENTRY_MAX];
    const fgd_key *k = &txn->keys.keys[which];
+   const fgd_overlay *changed = txn->overlay ? txn->overlay : txn->hidden;
    size_t prefix = 8 + k->len;
    MDB_val key = {entry_key (bytes, index, fgd_key_bytes (&txn->keys, which), k->len, 0), bytes};
    MDB_val value;
@@ -234,7 +236,7 @@ find_conflict (fgd_txn *txn, const fgd_coll *coll, const fgd_index *index, MDB_c
          return true;
       }
       uint64_t id = fgd_get_u64be ((const uint8_t *)key.mv_data + prefix);
-      if (id == replaces) {
+      if (id == replaces || (changed && fgd_overlay_find (changed, coll->id, id))) {
          continue;
       }
       if (k->exact && value.mv_size == 1 && *(const uint8_t *)value.mv_data == 1) {
@@ -243,7 +245,7 @@ find_conflict (fgd_txn *txn, const fgd_coll *coll, const fgd_index *index, MDB_c
       }
       fgd_record other;
       bool found;
-      if (!fgd_record_get (txn, coll, id, &other, &found, err)) {
+      if (!fgd_record_stored (txn, coll, id, &other, &found, err)) {
          return false;
       }
       if (found && !documents_share_key (txn, index, &other, conflict, err)) {
@@ -254,6 +256,30 @@ find_conflict (fgd_txn *txn, const fgd_coll *coll, const fgd_index *index, MDB_c
       }
    }
    return rc == MDB_NOTFOUND || fgd_store_error (err, rc, "reading an index");
+}
+
+bool
+fgd_index_overlay_conflict (fgd_txn *txn, const fgd_coll *coll, const fgd_index *index, const fgd_overlay *overlay,
+                            size_t which, uint64_t replaces, bool *conflict, fg_error *err)
+{
+   const fgd_key *k = &txn->keys.keys[which];
+   const fgd_overlay_key *cursor = NULL;
+   const fgd_change *change;
+   bool exact = false;
+
+   while ((change = fgd_overlay_key_next (overlay, coll, index, fgd_key_bytes (&txn->keys, which), k->len, replaces,
+                                          &cursor, &exact)) != NULL) {
+      const fgd_record other = {change->id, change->doc, change->len};
+      if (exact && k->exact) {
+         *conflict = true;
+      } else if (!documents_share_key (txn, index, &other, conflict, err)) {
+         return false;
+      }
+      if (*conflict) {
+         return true;
+      }
+   }
+   return true;
 }
 
 bool
@@ -279,7 +305,9 @@ fgd_index_check (fgd_txn *txn, const fgd_coll *coll, const fgd_index *index, con
    }
    bool ok = true;
    for (size_t i = 0; ok && !conflict && i < txn->keys.n; i++) {
-      ok = find_conflict (txn, coll, index, cursor, i, replaces, &conflict, err);
+      ok = find_conflict (txn, coll, index, cursor, i, replaces, &conflict, err) &&
+           (conflict || !txn->overlay ||
+            fgd_index_overlay_conflict (txn, coll, index, txn->overlay, i, replaces, &conflict, err));
       if (conflict) {
          ok = fgd_duplicate_key_error (coll->ns, index, values_of_key (&txn->keys, index, i), detail, err);
       }

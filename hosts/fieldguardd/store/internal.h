@@ -3,13 +3,14 @@
 #define FGD_STORE_INTERNAL_H
 
 /*
- * What the store's files share. Three LMDB databases: `catalog` (collection id -> BSON), `records` (collection id, record id -> document) and
- * `entries` (index id, encoded key, record id -> one byte: whether the key's encoding is exact). Ids are big-endian, so that byte order is number order.
+ * What the store's files share. Four LMDB databases: `catalog` (collection id -> BSON), `records` (collection id, record id -> document),
+ * `entries` (index id, encoded key, record id -> one byte: whether the key's encoding is exact) and `sessions` (session id -> what it did last). Ids are big-endian, so that byte order is number order.
  */
 
 #include "base/base.h"
 #include "hosts/fieldguardd/store/key.h"
 #include "hosts/fieldguardd/store/store.h"
+#include "hosts/fieldguardd/store/transaction.h"
 
 #include <lmdb.h>
 #include <pthread.h>
@@ -22,11 +23,25 @@ typedef struct fgd_catalog {
    fgd_coll *colls[];
 } fgd_catalog;
 
+typedef struct fgd_overlay fgd_overlay; /* overlay.h */
+
+/* A session's multi-document transaction. */
+typedef struct fgd_transaction {
+   struct fgd_transaction *next; /* in its bucket */
+   uint8_t lsid[FGD_LSID];
+   int64_t number;
+   int64_t expires_ms;
+   fgd_txn *txn; /* the snapshot with its overlay; NULL: aborted */
+} fgd_transaction;
+
+#define FGD_TRANSACTION_BUCKETS 1024u
+
 struct fgd_store {
    MDB_env *env;
    MDB_dbi catalog_dbi;
    MDB_dbi records;
    MDB_dbi entries;
+   MDB_dbi sessions;
    int lock_fd;
    fg_loader *loader;
    void *log_ctx;
@@ -38,6 +53,14 @@ struct fgd_store {
 
    uint64_t next_record; /* writer thread only */
    uint64_t next_id; /* of collections and indexes; writer thread only */
+
+   /* writer thread only */
+   fgd_transaction *transactions[FGD_TRANSACTION_BUCKETS];
+   size_t n_open;
+   size_t n_aborted;
+   uint64_t overlay_bytes;
+   int64_t swept_ms; /* when old sessions were last forgotten */
+   atomic_int_fast64_t transaction_lifetime_s;
 
    pthread_mutex_t mutex; /* guards the queue */
    pthread_cond_t wake;
@@ -73,6 +96,10 @@ struct fgd_txn {
    fg_unit *open_unit; /* of the running job: may take further documents */
    fgd_keys keys; /* scratch */
    fgd_keys other_keys;
+   fgd_overlay *overlay; /* of a multi-document transaction: what it has written; NULL otherwise */
+   fgd_txn *writer; /* while a statement of it runs: the writer's transaction */
+   const fgd_overlay
+      *hidden; /* a writer's: records that this overlay changes are passed over in looks for duplicates */
 };
 
 /* --- error.c ------------------------------------------------------------------------------------------------------- */
@@ -93,6 +120,7 @@ void fgd_catalog_unref (fgd_catalog *catalog);
 /* A copy without `gone` (by pointer, may be NULL) and `gone2`, and with `added` (may be NULL); takes over the caller's reference of added. */
 fgd_catalog *fgd_catalog_with (const fgd_catalog *catalog, const fgd_coll *gone, const fgd_coll *gone2,
                                fgd_coll *added);
+fgd_coll *fgd_catalog_get (const fgd_catalog *catalog, const char *db, const char *name);
 const fgd_coll *fgd_catalog_find (const fgd_catalog *catalog, const char *db, const char *name);
 
 /* --- coll.c -------------------------------------------------------------------------------------------------------- */
@@ -116,6 +144,9 @@ void fgd_index_free (fgd_index *index);
 fg_match fgd_index_covers (const fgd_index *index, const uint8_t *doc, size_t len, fg_error *err);
 bool fgd_index_check (fgd_txn *txn, const fgd_coll *coll, const fgd_index *index, const uint8_t *doc, size_t len,
                       uint64_t replaces, bson_t *detail, fg_error *err);
+/* Whether a record of the overlay, but `replaces`, holds the key `which` of txn->keys. */
+bool fgd_index_overlay_conflict (fgd_txn *txn, const fgd_coll *coll, const fgd_index *index, const fgd_overlay *overlay,
+                                 size_t which, uint64_t replaces, bool *conflict, fg_error *err);
 bool fgd_index_put (fgd_txn *txn, const fgd_index *index, const uint8_t *doc, size_t len, uint64_t record,
                     fg_error *err);
 bool fgd_index_del (fgd_txn *txn, const fgd_index *index, const uint8_t *doc, size_t len, uint64_t record,
@@ -127,6 +158,11 @@ bool fgd_index_del (fgd_txn *txn, const fgd_index *index, const uint8_t *doc, si
 void fgd_put_u64be (uint8_t *out, uint64_t value);
 uint64_t fgd_get_u64be (const uint8_t *in);
 bool fgd_record_get (fgd_txn *txn, const fgd_coll *coll, uint64_t id, fgd_record *record, bool *found, fg_error *err);
+/* As it is in LMDB, without an overlay. */
+bool fgd_record_stored (fgd_txn *txn, const fgd_coll *coll, uint64_t id, fgd_record *record, bool *found,
+                        fg_error *err);
+/* An insert under an id that was given out before. */
+bool fgd_put_insert_as (fgd_txn *txn, const fgd_coll *coll, uint64_t id, const uint8_t *doc, size_t len, fg_error *err);
 /* Deletes every key that starts with the 8 bytes of id. */
 bool fgd_delete_prefix (fgd_txn *txn, MDB_dbi dbi, uint64_t id, fg_error *err);
 
@@ -147,12 +183,30 @@ bool fgd_copy_prepare (fgd_copy *copy, fg_error *err);
 /* At start-up, before the catalog is read. */
 bool fgd_fill_clean_up (fgd_store *store, fg_error *err);
 
+/* --- transaction.c, commit.c ---------------------------------------------------------------------------------------- */
+
+/* Aborts those whose time is over. */
+void fgd_transactions_expire (fgd_store *store);
+void fgd_transactions_free (fgd_store *store);
+void fgd_transactions_forget_committed (fgd_store *store, fgd_transaction *t);
+/* The open ones; true when visit said true of all. */
+bool fgd_transactions_visit (fgd_store *store, bool (*visit) (void *ctx, fgd_transaction *t), void *ctx);
+
+/* A statement is about to change a record of the snapshot. 112 when somebody else has changed it. */
+bool fgd_overlay_claim (fgd_txn *txn, const fgd_coll *coll, uint64_t record, fg_error *err);
+/* Beside the snapshot's own duplicates: 112 when somebody else has taken one of the document's keys. */
+bool fgd_overlay_check_keys (fgd_txn *txn, const fgd_coll *coll, const fgd_index *index, const uint8_t *doc, size_t len,
+                             uint64_t replaces, fg_error *err);
+bool fgd_overlay_commit (fgd_txn *writer, fgd_txn *txn, const fg_client_info *client, fg_error *err);
+
 /* --- writer.c ------------------------------------------------------------------------------------------------------ */
 
 bool fgd_writer_start (fgd_store *store, fg_error *err);
 void fgd_writer_stop (fgd_store *store);
 /* Commits what the batch has written and tells every job before the running one. A fresh transaction follows. */
 bool fgd_txn_flush (fgd_txn *txn, fg_error *err);
+/* Gives the running job's unit up: refusals go on record, acceptances do not. */
+void fgd_txn_drop_unit (fgd_txn *txn);
 /* Commits this transaction together with the catalog that belongs to it, and begins a new one. next is taken over. */
 bool fgd_txn_publish (fgd_txn *txn, fgd_catalog *next, fg_error *err);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hosts/fieldguardd/store/internal.h"
+#include "hosts/fieldguardd/store/overlay.h"
 
 #include <stdlib.h>
 
@@ -30,7 +31,7 @@ record_key (uint8_t out[FGD_RECORD_KEY], const fgd_coll *coll, uint64_t id)
 }
 
 bool
-fgd_record_get (fgd_txn *txn, const fgd_coll *coll, uint64_t id, fgd_record *record, bool *found, fg_error *err)
+fgd_record_stored (fgd_txn *txn, const fgd_coll *coll, uint64_t id, fgd_record *record, bool *found, fg_error *err)
 {
    uint8_t bytes[FGD_RECORD_KEY];
    MDB_val key = {sizeof bytes, bytes};
@@ -44,6 +45,19 @@ fgd_record_get (fgd_txn *txn, const fgd_coll *coll, uint64_t id, fgd_record *rec
    } else if (rc != MDB_NOTFOUND) {
       return fgd_store_error (err, rc, "reading a record");
    }
+   return true;
+}
+
+bool
+fgd_record_get (fgd_txn *txn, const fgd_coll *coll, uint64_t id, fgd_record *record, bool *found, fg_error *err)
+{
+   const fgd_change *change = txn->overlay ? fgd_overlay_find (txn->overlay, coll->id, id) : NULL;
+
+   if (!change) {
+      return fgd_record_stored (txn, coll, id, record, found, err);
+   }
+   *found = change->doc != NULL;
+   *record = (fgd_record){id, change->doc, change->len};
    return true;
 }
 
@@ -67,10 +81,8 @@ put_record (fgd_txn *txn, const fgd_coll *coll, uint64_t id, const uint8_t *doc,
 }
 
 bool
-fgd_put_insert (fgd_txn *txn, const fgd_coll *coll, const uint8_t *doc, size_t len, fg_error *err)
+fgd_put_insert_as (fgd_txn *txn, const fgd_coll *coll, uint64_t id, const uint8_t *doc, size_t len, fg_error *err)
 {
-   uint64_t id = ++txn->store->next_record;
-
    if (!fgd_txn_usable (txn, err) || !put_record (txn, coll, id, doc, len, err)) {
       return false;
    }
@@ -81,6 +93,17 @@ fgd_put_insert (fgd_txn *txn, const fgd_coll *coll, const uint8_t *doc, size_t l
    }
    atomic_fetch_add_explicit (&txn->store->inserted, 1, memory_order_relaxed);
    return true;
+}
+
+bool
+fgd_put_insert (fgd_txn *txn, const fgd_coll *coll, const uint8_t *doc, size_t len, fg_error *err)
+{
+   uint64_t id = ++txn->store->next_record;
+
+   if (txn->overlay) {
+      return fgd_overlay_put (txn->overlay, &txn->keys, coll, id, false, doc, len, err);
+   }
+   return fgd_put_insert_as (txn, coll, id, doc, len, err);
 }
 
 /* A private copy: LMDB may move the old document while its index entries change. */
@@ -114,6 +137,10 @@ copy_record (fgd_txn *txn, const fgd_coll *coll, uint64_t id, size_t *len, fg_er
 bool
 fgd_put_update (fgd_txn *txn, const fgd_coll *coll, uint64_t id, const uint8_t *doc, size_t len, fg_error *err)
 {
+   if (txn->overlay) {
+      return fgd_overlay_claim (txn, coll, id, err) &&
+             fgd_overlay_put (txn->overlay, &txn->keys, coll, id, true, doc, len, err);
+   }
    size_t old_len = 0;
    uint8_t *old = copy_record (txn, coll, id, &old_len, err);
    bool ok = old != NULL;
@@ -136,6 +163,10 @@ fgd_put_update (fgd_txn *txn, const fgd_coll *coll, uint64_t id, const uint8_t *
 bool
 fgd_put_delete (fgd_txn *txn, const fgd_coll *coll, uint64_t id, fg_error *err)
 {
+   if (txn->overlay) {
+      return fgd_overlay_claim (txn, coll, id, err) &&
+             fgd_overlay_put (txn->overlay, &txn->keys, coll, id, true, NULL, 0, err);
+   }
    size_t old_len = 0;
    uint8_t *old = copy_record (txn, coll, id, &old_len, err);
    bool ok = old != NULL;
@@ -171,7 +202,8 @@ fgd_check_indexes (fgd_txn *txn, const fgd_coll *coll, const uint8_t *doc, size_
       if (replaces && coll->indexes[i]->is_id) {
          continue;
       }
-      if (!fgd_index_check (txn, coll, coll->indexes[i], doc, len, replaces, detail, err)) {
+      if (!fgd_index_check (txn, coll, coll->indexes[i], doc, len, replaces, detail, err) ||
+          (txn->overlay && !fgd_overlay_check_keys (txn, coll, coll->indexes[i], doc, len, replaces, err))) {
          return false;
       }
    }
@@ -227,5 +259,5 @@ fgd_count_records (fgd_txn *txn, const fgd_coll *coll)
       rc = mdb_cursor_get (cursor, &key, NULL, MDB_NEXT);
    }
    mdb_cursor_close (cursor);
-   return n;
+   return txn->overlay ? n + (uint64_t)fgd_overlay_count (txn->overlay, coll->id) : n;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hosts/fieldguardd/store/internal.h"
+#include "hosts/fieldguardd/store/overlay.h"
 
 #include <stdlib.h>
 
@@ -17,6 +18,11 @@ struct fgd_scan {
    bool positioned;
    size_t prefix;
    uint8_t key[8 + FGD_KEY_MAX + 8];
+   /* over an overlay: what was given last, and the stored record that comes next */
+   uint64_t given;
+   fgd_record stored;
+   bool has_stored;
+   bool stored_over;
 };
 
 /* --- choosing an index ---------------------------------------------------------------------------------------------- */
@@ -130,6 +136,7 @@ fgd_scan_new (fgd_txn *txn, const fgd_coll *coll, const fg_matcher *matcher, uin
       scan->txn = txn;
       scan->coll = coll;
       scan->last = after;
+      scan->given = after;
       fgd_put_u64be (scan->key, coll->id);
       scan->prefix = 8;
       for (size_t i = 0; search && i < coll->n_indexes; i++) {
@@ -189,8 +196,8 @@ step (fgd_scan *scan, MDB_val *key, MDB_val *value)
    return rc;
 }
 
-fgd_step
-fgd_scan_next (fgd_scan *scan, fgd_record *record, fg_error *err)
+static fgd_step
+stored_next (fgd_scan *scan, fgd_record *record, fg_error *err)
 {
    MDB_val key;
    MDB_val value;
@@ -212,4 +219,44 @@ fgd_scan_next (fgd_scan *scan, fgd_record *record, fg_error *err)
       }
    } while (!found);
    return FGD_STEP_RECORD;
+}
+
+/* Two streams in the order of ids: the stored records (or an index's candidates), and all changes of the collection, which take their place. */
+static fgd_step
+merged_next (fgd_scan *scan, fgd_record *record, fg_error *err)
+{
+   for (;;) {
+      if (!scan->has_stored && !scan->stored_over) {
+         fgd_step step = stored_next (scan, &scan->stored, err);
+         if (step == FGD_STEP_ERROR) {
+            return step;
+         }
+         scan->has_stored = step == FGD_STEP_RECORD;
+         scan->stored_over = !scan->has_stored;
+      }
+      const fgd_change *change = fgd_overlay_next (scan->txn->overlay, scan->coll->id, scan->given);
+      if (!change && !scan->has_stored) {
+         return FGD_STEP_END;
+      }
+      if (!change || (scan->has_stored && scan->stored.id < change->id)) {
+         *record = scan->stored;
+         scan->has_stored = false;
+         scan->given = record->id;
+         return FGD_STEP_RECORD;
+      }
+      if (scan->has_stored && scan->stored.id == change->id) {
+         scan->has_stored = false;
+      }
+      scan->given = change->id;
+      if (change->doc) {
+         *record = (fgd_record){change->id, change->doc, change->len};
+         return FGD_STEP_RECORD;
+      }
+   }
+}
+
+fgd_step
+fgd_scan_next (fgd_scan *scan, fgd_record *record, fg_error *err)
+{
+   return scan->txn->overlay ? merged_next (scan, record, err) : stored_next (scan, record, err);
 }

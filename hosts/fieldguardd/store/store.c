@@ -63,7 +63,7 @@ try_env (fgd_store *store, const char *path, uint64_t map_size)
    int rc = mdb_env_create (&store->env);
 
    if (rc == 0) {
-      rc = mdb_env_set_maxdbs (store->env, 4);
+      rc = mdb_env_set_maxdbs (store->env, 8);
    }
    if (rc == 0) {
       rc = mdb_env_set_maxreaders (store->env, MAX_READERS);
@@ -142,6 +142,9 @@ open_databases (fgd_store *store, const char *path, fg_error *err)
       rc = mdb_dbi_open (mdb, "entries", MDB_CREATE, &store->entries);
    }
    if (rc == 0) {
+      rc = mdb_dbi_open (mdb, "sessions", MDB_CREATE, &store->sessions);
+   }
+   if (rc == 0) {
       rc = mdb_txn_commit (mdb);
    } else if (mdb) {
       mdb_txn_abort (mdb);
@@ -186,6 +189,7 @@ fgd_store_open (const fgd_store_options *options, fg_error *err)
    store->log = options->log;
    store->log_ctx = options->log_ctx;
    store->tail = &store->head;
+   atomic_init (&store->transaction_lifetime_s, FGD_TRANSACTION_LIFETIME_S);
    pthread_mutex_init (&store->mutex, NULL);
    pthread_cond_init (&store->wake, NULL);
    pthread_rwlock_init (&store->publish, NULL);
@@ -221,6 +225,7 @@ fgd_store_close (fgd_store *store)
       return;
    }
    fgd_writer_stop (store);
+   fgd_transactions_free (store);
    fgd_cursors_free (store->cursors);
    unload_modules (store);
    fgd_catalog_unref (store->catalog);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hosts/fieldguardd/store/internal.h"
+#include "hosts/fieldguardd/store/overlay.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 /*
  * The writer thread and its transactions. A batch ends when no job waits, or when it has grown to a bound; then: commit, end the units, sync, done.
@@ -10,6 +12,7 @@
 
 #define BATCH_JOBS_MAX 1000
 #define BATCH_BYTES_MAX (32u * 1024 * 1024)
+#define EXPIRY_STEP_NS 250000000
 
 /* --- units ---------------------------------------------------------------------------------------------------------- */
 
@@ -64,7 +67,7 @@ fgd_txn_validate (fgd_txn *txn, const fgd_coll *coll, const fg_client_info *clie
                   const uint8_t *post, size_t post_len, const uint8_t *pre, size_t pre_len, fg_refusal *refusal)
 {
    fg_loader *loader = txn->store->loader;
-   fg_unit *unit = unit_for_write (txn, client);
+   fg_unit *unit = txn->overlay ? &txn->overlay->unit : unit_for_write (txn, client);
 
    memset (refusal, 0, sizeof *refusal);
    refusal->size = sizeof *refusal;
@@ -72,6 +75,10 @@ fgd_txn_validate (fgd_txn *txn, const fgd_coll *coll, const fg_client_info *clie
       refusal->code = 146;
       snprintf (refusal->message, sizeof refusal->message, "out of memory");
       return FG_VERDICT_REJECT;
+   }
+   if (txn->overlay) {
+      txn->overlay->op = op;
+      txn->overlay->flags = flags;
    }
    return fg_loader_validate (loader, unit, coll->module, op, FG_PHASE_STORED, flags, post, post_len, pre, pre_len,
                               refusal);
@@ -84,6 +91,9 @@ fgd_txn_accept (fgd_txn *txn, fg_refusal *refusal)
 
    memset (refusal, 0, sizeof *refusal);
    refusal->size = sizeof *refusal;
+   if (txn->overlay) {
+      return fg_loader_prepare_commit (txn->store->loader, &txn->overlay->unit, refusal);
+   }
    if (!unit || !unit->recorded) {
       return true;
    }
@@ -99,7 +109,16 @@ fgd_txn_accept (fgd_txn *txn, fg_refusal *refusal)
 void
 fgd_txn_decline (fgd_txn *txn)
 {
+   /* A transaction's statement gives its unit up in any case (transaction.c): open_unit is NULL there. */
    if (txn->open_unit && txn->open_unit->recorded) {
+      drop_unit (txn, txn->open_unit);
+   }
+}
+
+void
+fgd_txn_drop_unit (fgd_txn *txn)
+{
+   if (txn->open_unit) {
       drop_unit (txn, txn->open_unit);
    }
 }
@@ -256,12 +275,35 @@ fgd_txn_publish (fgd_txn *txn, fgd_catalog *next, fg_error *err)
 
 /* --- the thread ----------------------------------------------------------------------------------------------------- */
 
+/* While transactions are open, the thread looks at the clock now and then. */
+static void
+wait_for_job (fgd_store *store)
+{
+   struct timespec until;
+
+   while (!store->head && !store->stop) {
+      if (store->n_open == 0) {
+         pthread_cond_wait (&store->wake, &store->mutex);
+         continue;
+      }
+      clock_gettime (CLOCK_REALTIME, &until);
+      until.tv_nsec += EXPIRY_STEP_NS;
+      until.tv_sec += until.tv_nsec / 1000000000;
+      until.tv_nsec %= 1000000000;
+      if (pthread_cond_timedwait (&store->wake, &store->mutex, &until) != 0) {
+         pthread_mutex_unlock (&store->mutex);
+         fgd_transactions_expire (store);
+         pthread_mutex_lock (&store->mutex);
+      }
+   }
+}
+
 static fgd_job *
 take_job (fgd_store *store, bool wait)
 {
    pthread_mutex_lock (&store->mutex);
-   while (wait && !store->head && !store->stop) {
-      pthread_cond_wait (&store->wake, &store->mutex);
+   if (wait) {
+      wait_for_job (store);
    }
    fgd_job *job = store->head;
    if (job) {

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hosts/fieldguardd/store/transaction.h"
+
+#include "hosts/fieldguardd/store/cursor.h"
+#include "hosts/fieldguardd/store/overlay.h"
+#include "hosts/fieldguardd/store/retry.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+/* Which transactions there are, and the rules of their numbers. What a commit does is in commit.c. */
+
+#define CODE_EXCEEDED_MEMORY 146
+#define CODE_TOO_OLD 225
+#define CODE_SNAPSHOT_UNAVAILABLE 246
+#define CODE_NO_SUCH_TRANSACTION 251
+#define CODE_COMMITTED 256
+#define CODE_NUMBER_IN_USE 50911
+
+#define ABORTED_MAX 10000u /* remembered, so that their late statements are told what happened */
+
+/* --- the table ------------------------------------------------------------------------------------------------------ */
+
+static fgd_transaction **
+find (fgd_store *store, const uint8_t lsid[FGD_LSID])
+{
+   fgd_transaction **link = &store->transactions[fg_read_u32le (lsid) % FGD_TRANSACTION_BUCKETS];
+
+   while (*link && memcmp ((*link)->lsid, lsid, FGD_LSID) != 0) {
+      link = &(*link)->next;
+   }
+   return link;
+}
+
+/* Ends the snapshot and forgets the changes; the number stays, as aborted. */
+static void
+close_transaction (fgd_store *store, fgd_transaction *t)
+{
+   if (!t->txn) {
+      return;
+   }
+   fgd_cursors_kill_transaction (store->cursors, t->lsid, t->number);
+   fg_loader_rolled_back (store->loader, &t->txn->overlay->unit);
+   fgd_overlay_free (t->txn->overlay);
+   t->txn->overlay = NULL;
+   fgd_read_end (t->txn);
+   t->txn = NULL;
+   store->n_open--;
+   store->n_aborted++;
+}
+
+static void
+forget (fgd_store *store, fgd_transaction **link)
+{
+   fgd_transaction *t = *link;
+
+   close_transaction (store, t);
+   store->n_aborted--;
+   *link = t->next;
+   free (t);
+}
+
+/* The aborted ones are only a courtesy: when there are too many, none is kept. */
+static void
+forget_aborted (fgd_store *store)
+{
+   for (size_t i = 0; i < FGD_TRANSACTION_BUCKETS; i++) {
+      fgd_transaction **link = &store->transactions[i];
+      while (*link) {
+         if ((*link)->txn) {
+            link = &(*link)->next;
+         } else {
+            forget (store, link);
+         }
+      }
+   }
+}
+
+void
+fgd_transactions_free (fgd_store *store)
+{
+   for (size_t i = 0; i < FGD_TRANSACTION_BUCKETS; i++) {
+      while (store->transactions[i]) {
+         forget (store, &store->transactions[i]);
+      }
+   }
+}
+
+void
+fgd_transactions_forget_committed (fgd_store *store, fgd_transaction *t)
+{
+   forget (store, find (store, t->lsid));
+}
+
+bool
+fgd_transactions_visit (fgd_store *store, bool (*visit) (void *ctx, fgd_transaction *t), void *ctx)
+{
+   for (size_t i = 0; store->n_open && i < FGD_TRANSACTION_BUCKETS; i++) {
+      for (fgd_transaction *t = store->transactions[i]; t; t = t->next) {
+         if (t->txn && !visit (ctx, t)) {
+            return false;
+         }
+      }
+   }
+   return true;
+}
+
+/* --- time ----------------------------------------------------------------------------------------------------------- */
+
+static int64_t
+now_ms (void)
+{
+   struct timespec now;
+
+   clock_gettime (CLOCK_MONOTONIC, &now);
+   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+typedef struct expiry {
+   fgd_store *store;
+   int64_t now;
+} expiry;
+
+static bool
+expire_one (void *ctx, fgd_transaction *t)
+{
+   expiry *e = ctx;
+
+   if (t->expires_ms <= e->now) {
+      close_transaction (e->store, t);
+   }
+   return true;
+}
+
+void
+fgd_transactions_expire (fgd_store *store)
+{
+   if (store->n_open) {
+      expiry e = {store, now_ms ()};
+      fgd_transactions_visit (store, expire_one, &e);
+   }
+}
+
+void
+fgd_store_set_transaction_lifetime (fgd_store *store, int64_t seconds)
+{
+   atomic_store (&store->transaction_lifetime_s, seconds);
+}
+
+/* --- numbers -------------------------------------------------------------------------------------------------------- */
+
+static bool
+too_old (int64_t number, int64_t active, fg_error *err)
+{
+   return fg_error_set (err, FG_ERROR_SERVER, CODE_TOO_OLD, NULL,
+                        "Cannot start transaction with txnNumber %lld on this session because a newer transaction "
+                        "with txnNumber %lld has already started.",
+                        (long long)number, (long long)active);
+}
+
+static bool
+number_in_use (int64_t number, fg_error *err)
+{
+   return fg_error_set (err, FG_ERROR_SERVER, CODE_NUMBER_IN_USE, NULL,
+                        "Cannot start a transaction at given transaction number %lld: the session has used that "
+                        "number already.",
+                        (long long)number);
+}
+
+static bool
+no_match (int64_t number, int64_t active, fg_error *err)
+{
+   return fg_error_set (err, FG_ERROR_SERVER, CODE_NO_SUCH_TRANSACTION, NULL,
+                        "Given transaction number %lld does not match any in-progress transactions. The active "
+                        "transaction number is %lld",
+                        (long long)number, (long long)active);
+}
+
+static bool
+ended (int64_t number, bool committed, fg_error *err)
+{
+   return fg_error_set (err, FG_ERROR_SERVER, committed ? CODE_COMMITTED : CODE_NO_SUCH_TRANSACTION, NULL,
+                        "Transaction with { txnNumber: %lld } has been %s.", (long long)number,
+                        committed ? "committed" : "aborted");
+}
+
+/* Where a session stands: its open or aborted transaction, if any, and its number. */
+typedef struct standing {
+   fgd_transaction *transaction;
+   int64_t active; /* -1: it has used none */
+   bool committed; /* the active number is a committed transaction's */
+} standing;
+
+static bool
+look_up (fgd_txn *writer, const fgd_logical *logical, standing *out, fg_error *err)
+{
+   fgd_session_kind kind;
+   fgd_transaction *t = *find (writer->store, logical->lsid);
+
+   if (!fgd_session_read (writer, logical->lsid, &kind, &out->active, err)) {
+      return false;
+   }
+   out->committed = kind == FGD_SESSION_COMMITTED;
+   out->transaction = NULL;
+   if (t && t->number > out->active) {
+      *out = (standing){t, t->number, false};
+   }
+   return true;
+}
+
+/* The session's open transaction with this number. */
+static bool
+find_open (const standing *s, const fgd_logical *logical, fgd_transaction **out, fg_error *err)
+{
+   if (logical->number < s->active) {
+      return too_old (logical->number, s->active, err);
+   }
+   if (logical->number > s->active || (!s->transaction && !s->committed)) {
+      return no_match (logical->number, s->active, err);
+   }
+   if (!s->transaction || !s->transaction->txn) {
+      return ended (logical->number, s->committed, err);
+   }
+   *out = s->transaction;
+   return true;
+}
+
+bool
+fgd_transaction_supersede (fgd_txn *writer, const fgd_logical *logical, fg_error *err)
+{
+   fgd_transaction **link = find (writer->store, logical->lsid);
+
+   fgd_transactions_expire (writer->store);
+   if (!*link) {
+      return true;
+   }
+   if ((*link)->number > logical->number) {
+      return too_old (logical->number, (*link)->number, err);
+   }
+   if ((*link)->number == logical->number) {
+      return number_in_use (logical->number, err);
+   }
+   forget (writer->store, link);
+   return true;
+}
+
+/* --- opening -------------------------------------------------------------------------------------------------------- */
+
+static bool
+open_snapshot (fgd_store *store, fgd_transaction *t, fg_error *err)
+{
+   t->txn = fgd_read_begin (store, err);
+   if (!t->txn) {
+      return false;
+   }
+   t->txn->overlay = fgd_overlay_new (&store->overlay_bytes, err);
+   if (!t->txn->overlay) {
+      fgd_read_end (t->txn);
+      t->txn = NULL;
+      return false;
+   }
+   return true;
+}
+
+static bool
+start (fgd_txn *writer, const fgd_logical *logical, fgd_transaction **out, fg_error *err)
+{
+   fgd_store *store = writer->store;
+
+   fgd_transaction **link = find (store, logical->lsid);
+   if (*link) {
+      forget (store, link);
+   }
+   if (store->n_open >= FGD_TRANSACTIONS_MAX) {
+      return fg_error_set (err, FG_ERROR_SERVER, CODE_EXCEEDED_MEMORY, NULL,
+                           "too many open transactions; commit or abort some first");
+   }
+   if (store->n_aborted >= ABORTED_MAX) {
+      forget_aborted (store);
+   }
+   fgd_transaction *t = calloc (1, sizeof *t);
+   if (!t || !open_snapshot (store, t, err)) {
+      if (!t) {
+         fgd_store_no_memory (err);
+      }
+      free (t);
+      return false;
+   }
+   memcpy (t->lsid, logical->lsid, FGD_LSID);
+   t->number = logical->number;
+   t->expires_ms = now_ms () + 1000 * atomic_load (&store->transaction_lifetime_s);
+   link = find (store, logical->lsid);
+   t->next = *link;
+   *link = t;
+   store->n_open++;
+   *out = t;
+   return true;
+}
+
+/* --- statements ----------------------------------------------------------------------------------------------------- */
+
+bool
+fgd_transaction_enter (fgd_txn *writer, const fgd_logical *logical, const fg_client_info *client, fgd_txn **txn,
+                       fg_error *err)
+{
+   standing s;
+   fgd_transaction *t = NULL;
+
+   fgd_transactions_expire (writer->store);
+   if (!look_up (writer, logical, &s, err)) {
+      return false;
+   }
+   if (logical->starts && logical->number <= s.active) {
+      return logical->number < s.active ? too_old (logical->number, s.active, err)
+                                        : number_in_use (logical->number, err);
+   }
+   if (!(logical->starts ? start (writer, logical, &t, err) : find_open (&s, logical, &t, err))) {
+      return false;
+   }
+   t->txn->writer = writer;
+   t->txn->overlay->conflicted = false;
+   fg_unit_begin (&t->txn->overlay->unit, client);
+   *txn = t->txn;
+   return true;
+}
+
+bool
+fgd_transaction_leave (fgd_txn *txn, fg_error *err)
+{
+   fgd_overlay *overlay = txn->overlay;
+
+   /* Refusals go on record; what was accepted is judged, and put on record, when it is committed. */
+   fg_loader_rolled_back (txn->store->loader, &overlay->unit);
+   fg_unit_begin (&overlay->unit, NULL);
+   txn->writer = NULL;
+   if (overlay->conflicted && err) {
+      *err = overlay->conflict;
+   }
+   return !overlay->conflicted;
+}
+
+bool
+fgd_transaction_commit (fgd_txn *writer, const fgd_logical *logical, const fg_client_info *client, fg_error *err)
+{
+   standing s;
+   fgd_transaction *t = NULL;
+
+   fgd_transactions_expire (writer->store);
+   if (!look_up (writer, logical, &s, err)) {
+      return false;
+   }
+   if (s.committed && logical->number == s.active) {
+      return true;
+   }
+   if (!find_open (&s, logical, &t, err)) {
+      return false;
+   }
+   if (!fgd_overlay_commit (writer, t->txn, client, err) ||
+       !fgd_session_put_committed (writer, t->lsid, t->number, err)) {
+      close_transaction (writer->store, t);
+      return false;
+   }
+   /* From here on the session's entry says what became of it: also when the batch fails and takes the entry back with everything else. */
+   fgd_transactions_forget_committed (writer->store, t);
+   return true;
+}
+
+bool
+fgd_transaction_abort (fgd_txn *writer, const fgd_logical *logical, fg_error *err)
+{
+   standing s;
+   fgd_transaction *t = NULL;
+
+   fgd_transactions_expire (writer->store);
+   if (!look_up (writer, logical, &s, err) || !find_open (&s, logical, &t, err)) {
+      return false;
+   }
+   close_transaction (writer->store, t);
+   return true;
+}
+
+void
+fgd_transaction_drop (fgd_store *store, const uint8_t lsid[FGD_LSID], int64_t number)
+{
+   fgd_transaction *t = *find (store, lsid);
+
+   if (t && t->number == number) {
+      close_transaction (store, t);
+   }
+}
+
+static bool
+drop_each (void *ctx, fgd_transaction *t)
+{
+   close_transaction (ctx, t);
+   return true;
+}
+
+bool
+fgd_session_end (fgd_txn *writer, const uint8_t *lsid, bool forgotten, fg_error *err)
+{
+   if (!lsid) {
+      fgd_transactions_visit (writer->store, drop_each, writer->store);
+      return true;
+   }
+   fgd_transaction **link = find (writer->store, lsid);
+   if (*link && forgotten) {
+      forget (writer->store, link);
+   } else if (*link) {
+      close_transaction (writer->store, *link);
+   }
+   return !forgotten || fgd_session_forget (writer, lsid, err);
+}
+
+/* --- rules ---------------------------------------------------------------------------------------------------------- */
+
+bool
+fgd_txn_in_transaction (const fgd_txn *txn)
+{
+   return txn->overlay != NULL;
+}
+
+bool
+fgd_txn_check_rules (const fgd_txn *txn, const char *db, const char *name, fg_error *err)
+{
+   if (!txn->overlay || fgd_catalog_find (txn->catalog, db, name) == fgd_catalog_find (txn->store->catalog, db, name)) {
+      return true;
+   }
+   return fg_error_set (err, FG_ERROR_SERVER, CODE_SNAPSHOT_UNAVAILABLE, NULL,
+                        "Unable to read from a snapshot due to pending collection catalog changes; please retry the "
+                        "operation.");
+}
