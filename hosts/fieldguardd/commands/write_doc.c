@@ -65,7 +65,9 @@ fgd_write_create_collection (fgd_write *write, fg_error *err)
    bson_t options = BSON_INITIALIZER;
 
    /* Making it commits what the command has written so far: what a retry would ask about that has to be there too. */
-   bool ok = write->coll || (fgd_retry_save (write->request->retry, err) && fgd_ddl_create (write->txn, write->request->client, write->db, write->name, &options, err));
+   bool ok =
+      write->coll || (fgd_retry_save (write->request->retry, err) &&
+                      fgd_ddl_create (write->txn, write->request->client, write->db, write->name, &options, err));
    bson_destroy (&options);
    write->coll = fgd_txn_collection (write->txn, write->db, write->name);
    return ok && write->coll;
