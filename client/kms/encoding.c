@@ -280,7 +280,7 @@ fg_json_plain_string (const fg_json *value, char *out, size_t size, size_t *len)
 }
 
 bool
-fg_json_string (const fg_json *value, char *out, size_t size, size_t *len)
+fg_json_unescape (const fg_json *value, char *out, size_t size, size_t *len)
 {
    return copy_string (value, "/\"\\nrtbf", "/\"\\\n\r\t\b\f", out, size, len);
 }

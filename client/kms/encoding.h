@@ -36,7 +36,7 @@ bool fg_json_member (const fg_json *object, const char *name, fg_json *out);
 /* A string without escapes other than \/ (which base64 and tokens may have), into out with a NUL. False when it is none, or out is too small. */
 bool fg_json_plain_string (const fg_json *value, char *out, size_t size, size_t *len);
 /* As above, with JSON's short escapes undone; \\u is refused. */
-bool fg_json_string (const fg_json *value, char *out, size_t size, size_t *len);
+bool fg_json_unescape (const fg_json *value, char *out, size_t size, size_t *len);
 /* A number, or a string of digits; 0 to INT32_MAX. */
 bool fg_json_seconds (const fg_json *value, int64_t *out);
 

@@ -144,7 +144,7 @@ file_text (const fg_json *root, const char *name, fg_secret **out, fg_error *err
       return true;
    }
    *out = fg_secret_new (value.len + 1, err);
-   if (*out && (!fg_json_string (&value, (char *)(*out)->bytes, (*out)->len, &n) || n == 0)) {
+   if (*out && (!fg_json_unescape (&value, (char *)(*out)->bytes, (*out)->len, &n) || n == 0)) {
       fg_secret_free (*out);
       *out = NULL;
       return true;
