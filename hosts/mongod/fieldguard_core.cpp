@@ -24,7 +24,7 @@ namespace {
 fg_loader *theLoader = nullptr; /* set before any thread but main's exists */
 bool preWrite = false;
 std::atomic<bool> stopping{false};
-std::atomic<long> liveCollections{0};
+std::atomic<long> inUse{0};
 std::atomic<long long> bypassAttempts{0};
 std::array<std::atomic<long long>, 12> checkMicros{}; /* [i]: below 2^i microseconds */
 
@@ -47,10 +47,6 @@ void logLine (void *, fg_severity severity, int32_t id, const char *message, con
 #endif
 }
 
-void logHost (fg_severity severity, int32_t id, const std::string &message) {
-   logLine (nullptr, severity, id, message.c_str (), nullptr);
-}
-
 std::string reasonOf (const fg_error &err) {
    return err.path[0] && !strstr (err.message, err.path) ? std::string (err.path) + ": " + err.message : err.message;
 }
@@ -61,15 +57,6 @@ void show (const BSONObj &document, const uint8_t *&bytes, size_t &length) {
 }
 
 /* --- who asks -------------------------------------------------------------------------------------------------------- */
-
-} // namespace
-
-struct ClientInfo {
-   std::string remote, local, user, userDb, app;
-   fg_client_info view;
-};
-
-namespace {
 
 struct PerClient {
    std::shared_ptr<const ClientInfo> info;
@@ -231,7 +218,7 @@ public:
       out.append ("abi", std::to_string (FG_ABI_MAJOR) + "." + std::to_string (FG_ABI_MINOR));
       out.append ("route", preWrite ? "preWrite" : "observer");
       out.append ("modules", modules.arr ());
-      out.append ("collections", static_cast<long long> (liveCollections.load ()));
+      out.append ("collections", static_cast<long long> (inUse.load ()));
       out.append ("bypassAttempts", static_cast<long long> (bypassAttempts.load ()));
       BSONObjBuilder micros (out.subobjStart ("checkMicros"));
       for (size_t i = 0; i < checkMicros.size (); i++) {
@@ -288,6 +275,10 @@ void bare (const CollectionState &state, fg_ddl kind) {
 fg_loader *loader () noexcept { return theLoader; }
 bool preWriteRoute () noexcept { return preWrite; }
 
+void logHost (fg_severity severity, int32_t id, const std::string &message) {
+   logLine (nullptr, severity, id, message.c_str (), nullptr);
+}
+
 /* Never unprotected: what was asked for and cannot be had ends the process. */
 void refuseToStart (const std::string &why) {
    logHost (FG_LOG_FATAL, 1, why + "; mongod does not start without the protection that it was told to load");
@@ -297,13 +288,21 @@ void refuseToStart (const std::string &why) {
 
 /* --- collections --------------------------------------------------------------------------------------------------------- */
 
-CollectionState::CollectionState (const NamespaceString &nss, const UUID &uuid, BSONObj collectionOptions)
-    : options (collectionOptions.getOwned ()) {
+InUse::InUse () noexcept { inUse.fetch_add (1); }
+
+/* The last one goes when the storage engine has closed its catalog: no write comes after that. */
+InUse::~InUse () {
+   if (inUse.fetch_sub (1) == 1 && stopping.load ()) {
+      fg_loader_stop (theLoader);
+   }
+}
+
+CollectionState::CollectionState (const NamespaceString &nss, const UUID &id, BSONObj collectionOptions)
+    : uuid (id), options (collectionOptions.getOwned ()) {
    fg_error err{};
    handle =
       fg_collection_new (shim::nameOf (nss).c_str (), reinterpret_cast<const uint8_t *> (uuid.toCDR ().data ()), &err);
    uassert (ErrorCodes::InternalError, err.message, handle);
-   liveCollections.fetch_add (1);
 }
 
 CollectionState::~CollectionState () {
@@ -311,9 +310,6 @@ CollectionState::~CollectionState () {
       bare (*this, FG_DDL_UNLOAD);
    }
    fg_collection_free (handle);
-   if (liveCollections.fetch_sub (1) == 1 && stopping.load ()) {
-      fg_loader_stop (theLoader); /* the storage engine has closed its catalog: no write comes after this */
-   }
 }
 
 void Slot::set (std::shared_ptr<CollectionState> state) {
@@ -472,8 +468,14 @@ void announce (OperationContext *opCtx, const Gate &gate, Change change) {
    auto pending = std::make_shared<Announced> (std::move (change), clientInfo (opCtx->getClient ()));
    if (fg_loader_ddl_prepare (theLoader, &pending->request, &refusal)) {
       fg_refusal_release (&refusal);
-      shim::atEnd (
-         opCtx, [pending] { pending->apply (); }, [pending] { fg_loader_ddl_abandon (theLoader, &pending->request); });
+      const bool counts = pending->change.kind == FG_DDL_COLL_MOD && gate.refusable;
+      const auto committed = [pending, counts, opCtx] {
+         pending->apply ();
+         if (counts) {
+            surveyStored (opCtx, *pending->change.collection, pending->client);
+         }
+      };
+      shim::atEnd (opCtx, committed, [pending] { fg_loader_ddl_abandon (theLoader, &pending->request); });
       return;
    }
    mustSync ();

@@ -21,16 +21,33 @@
 namespace mongo::fieldguard {
 
 fg_loader *loader () noexcept;
+void logHost (fg_severity severity, int32_t id, const std::string &message);
+
+/* Who asks, as records show it. */
+struct ClientInfo {
+   std::string remote, local, user, userDb, app;
+   fg_client_info view;
+};
 
 /* True when the source carries the added lines of README.md's pre-write route and fieldguardPreWrite asks for it. */
 bool preWriteRoute () noexcept;
 
+/* At shutdown the modules are stopped when the last of these has gone. */
+struct InUse {
+   InUse () noexcept;
+   InUse (const InUse &) noexcept : InUse () {}
+   ~InUse ();
+};
+
 /* One collection's slots, options and life towards the modules. Lives as long as mongod's own object for the collection. */
 class CollectionState {
+   InUse _inUse;
+
 public:
-   CollectionState (const NamespaceString &nss, const UUID &uuid, BSONObj collectionOptions);
+   CollectionState (const NamespaceString &nss, const UUID &id, BSONObj collectionOptions);
    ~CollectionState (); /* tells the modules UNLOAD where they still hold a slot */
 
+   const UUID uuid;
    fg_collection *handle;
    BSONObj options;
    bool live = false; /* LOAD or CREATE was applied, DROP was not */
@@ -78,7 +95,7 @@ private:
    CollectionState *_state;
    const Gate &_gate;
    fg_op _op;
-   std::shared_ptr<const struct ClientInfo> _client;
+   std::shared_ptr<const ClientInfo> _client;
    fg_unit _unit;
 };
 
@@ -96,6 +113,11 @@ void announce (OperationContext *opCtx, const Gate &gate, Change change);
 
 /* A collection that came to be in this unit of work: its rules hold for the very next write. */
 void created (OperationContext *opCtx, const Gate &gate, const Collection *collection);
+
+/* Counts, on a thread of its own, what was stored before the rules that a change has just brought into force. Called where mongod still holds the
+ * collection; never blocks there. */
+void surveyStored (OperationContext *opCtx, const CollectionState &state,
+                   std::shared_ptr<const ClientInfo> who) noexcept;
 
 /* Makes records durable before the reply goes out; a reply that must not go out is withheld by closing the connection. */
 void endOfOperation (OperationContext *opCtx) noexcept;

@@ -14,8 +14,10 @@
 
 #include "mongo/base/init.h"
 #include "mongo/db/auth/authorization_session.h"
+#include "mongo/client/dbclient_cursor.h"
 #include "mongo/db/client.h"
 #include "mongo/db/curop.h"
+#include "mongo/db/dbdirectclient.h"
 #include "mongo/db/operation_context.h"
 #include "mongo/db/service_context.h"
 #include "mongo/transport/session.h"
@@ -123,6 +125,16 @@ inline boost::optional<std::pair<std::string, std::string>> userOf (Client *clie
    }
    return boost::none;
 }
+/* Runs on a thread that is nobody's client yet. Throws what interrupts it. */
+template <class Visit>
+void eachDocument (ServiceContext *service, const std::string &db, const UUID &uuid, Visit visit) {
+   ThreadClient thread ("fieldguardSurvey", service->getService (ClusterRole::ShardServer));
+   const auto opCtx = thread->makeOperationContext ();
+   AuthorizationSession::get (thread.get ())->grantInternalAuthorization ();
+   DBDirectClient client (opCtx.get ());
+   const auto name = DatabaseNameUtil::deserialize (boost::none, db, SerializationContext::stateDefault ());
+   client.find (FindCommandRequest (NamespaceStringOrUUID (name, uuid)), visit);
+}
 #else
 #define FG_INIT_DONE return Status::OK ()
 using CollectionOwner = Collection;
@@ -194,6 +206,15 @@ inline boost::optional<std::pair<std::string, std::string>> userOf (Client *clie
       }
    }
    return boost::none;
+}
+
+template <class Visit>
+void eachDocument (ServiceContext *service, const std::string &db, const UUID &uuid, Visit visit) {
+   ThreadClient thread ("fieldguardSurvey", service);
+   const auto opCtx = thread->makeOperationContext ();
+   AuthorizationSession::get (thread.get ())->grantInternalAuthorization (opCtx.get ());
+   DBDirectClient client (opCtx.get ());
+   client.query (visit, NamespaceStringOrUUID (db, uuid), Query ());
 }
 #endif
 

@@ -361,7 +361,8 @@ def case_rename_across_databases(host):
     host.client.drop_database("fgother")
     refused(lambda c, v, b: host.client.admin.command({"renameCollection": c.full_name, "to": "fgother.t"}), c, None)
     assert host.other["t"].count_documents({}) == 0
-    host.client.admin.command({"renameCollection": host.fresh("clean").full_name, "to": "fgother.clean"})
+    clean = host.fresh("clean").full_name
+    removal_in_audit(host, lambda: host.client.admin.command({"renameCollection": clean, "to": "fgother.clean"}))
     refused(insert_one, host.other["clean"], PLAIN)
 
 
@@ -435,6 +436,31 @@ def case_coll_mod_adds_rules(host):
     refused(lambda c, v, b: c.update_one({"_id": 1}, {"$set": {"ssn": v}}), c, "078-05-1121")
     refused(lambda c, v, b: c.update_one({"_id": 1}, {"$set": {"x": 1}}), c, None)
     c.update_one({"_id": 1}, {"$set": {"ssn": cipher()}})
+
+
+def stored_counts(host):
+    with open(host.audit, encoding="utf-8") as f:
+        return [line for line in map(json.loads, f) if line["atype"] == "fieldguard.stored"]
+
+
+def case_coll_mod_counts_what_was_stored(host):
+    """The rule holds at once; how many documents broke it already is counted beside the writers, and put on record."""
+    if not getattr(host, "audit", None):
+        raise Skip("the host's audit file is not known")
+    c = host.fresh(validator={})
+    c.insert_many([{"ssn": PLAIN if i % 3 == 0 else cipher()} for i in range(3000)])
+    before = len(stored_counts(host))
+    host.db.command({"collMod": "t", "validator": VALIDATOR})
+    refused(insert_one, c, PLAIN)
+    end = time.monotonic() + 30
+    while len(stored_counts(host)) == before:
+        assert time.monotonic() < end, "no count on record"
+        time.sleep(0.1)
+    found = stored_counts(host)[-1]["param"]
+    assert (found["ns"], found["checked"], found["violating"], found["complete"]) == (c.full_name, 3000, 1000, True), found
+    assert found["paths"] == [{"path": "ssn", "documents": 1000}], found
+    host.db.command({"collMod": "t", "validator": {"$and": [VALIDATOR, {"n": {"$ne": 7}}]}})
+    insert_one(c, cipher(), False)
 
 
 def case_create_with_bad_rule(host):
