@@ -355,6 +355,12 @@ judge (fgd_write *write, fg_op op, const uint8_t *post, size_t len, const fgd_re
    return false;
 }
 
+bool
+fgd_write_judge_copy (fgd_write *write, const uint8_t *doc, size_t len, fgd_failure *failure)
+{
+   return ask_modules (write, FG_OP_COPY, doc, len, NULL, failure);
+}
+
 /* --- putting -------------------------------------------------------------------------------------------------------- */
 
 bool

@@ -49,6 +49,9 @@ bool fgd_write_put_new (fgd_write *write, fg_op op, const uint8_t *doc, size_t l
 bool fgd_write_put_changed (fgd_write *write, const fgd_record *pre, const uint8_t *doc, size_t len,
                             fgd_failure *failure) FG_WARN_UNUSED;
 
+/* What modules say of a document that is there already and is to belong to write->copy's collection. */
+bool fgd_write_judge_copy (fgd_write *write, const uint8_t *doc, size_t len, fgd_failure *failure) FG_WARN_UNUSED;
+
 /* The first _id of a document; type 0 when there is none. */
 fg_value fgd_document_id (const uint8_t *doc, size_t len);
 void fgd_new_object_id (uint8_t out[12]);
