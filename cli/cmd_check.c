@@ -99,12 +99,6 @@ parse_arguments (job *j, int argc, char **argv)
 
 /* --- one document after another -------------------------------------------------------------------------------------- */
 
-static ssize_t
-read_fd (void *ctx, void *buf, size_t len)
-{
-   return read (*(const int *)ctx, buf, len);
-}
-
 /* A document that is no BSON inside is unreadable input; one that a limit leaves undecided is refused, as a server refuses it. */
 static bool
 check_one (job *j, const fg_document *document, const char *name, fg_error *err)
@@ -129,7 +123,7 @@ static bool
 check_all (job *j, int fd, fg_error *err)
 {
    const char *name = j->docs_path ? j->docs_path : "standard input";
-   fg_documents *documents = fg_documents_new (read_fd, &fd, name, j->format, err);
+   fg_documents *documents = fg_documents_new_file (fd, name, j->format, err);
    fg_progress progress = fg_progress_start (fd);
    fg_documents_result result = FG_DOCUMENTS_ERROR;
    fg_document document;

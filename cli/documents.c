@@ -2,19 +2,27 @@
 #include "cli/documents.h"
 
 #include "cli/extjson.h"
+#include "cli/window.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define BLOCK (256u * 1024u)
+#define CACHE_LINE 64u
+#define FETCH_MAX 4096u /* of what lies ahead */
 
 struct fg_documents {
    fg_documents_source source;
    void *ctx;
    const char *name;
    fg_documents_format format;
-   uint8_t *block; /* what was read and not yet used: [start, end) */
+   const uint8_t *block; /* what was read and not yet used: [start, end) */
+   uint8_t *owned; /* the same, unless it is the window's */
+   fg_window window;
+   bool windowed;
+   int fd;
    size_t cap, start, end;
    bool at_end;
    uint64_t offset; /* of block[start] in the input */
@@ -22,24 +30,63 @@ struct fg_documents {
    fg_buf bson; /* of the last JSON line */
 };
 
-fg_documents *
-fg_documents_new (fg_documents_source source, void *ctx, const char *name, fg_documents_format format, fg_error *err)
+static fg_documents *
+new_documents (const char *name, fg_documents_format format, fg_error *err)
 {
    fg_documents *d = calloc (1, sizeof *d);
 
-   if (d) {
-      d->block = malloc (BLOCK);
-   }
-   if (!d || !d->block) {
-      free (d);
+   if (!d) {
       fg_error_set (err, FG_ERROR_SYSTEM, FG_E_NOMEM, NULL, "out of memory");
       return NULL;
    }
-   d->source = source;
-   d->ctx = ctx;
    d->name = name;
    d->format = format;
+   return d;
+}
+
+static bool
+use_source (fg_documents *d, fg_documents_source source, void *ctx, fg_error *err)
+{
+   d->source = source;
+   d->ctx = ctx;
+   d->owned = malloc (BLOCK);
+   d->block = d->owned;
    d->cap = BLOCK;
+   return d->owned || fg_error_set (err, FG_ERROR_SYSTEM, FG_E_NOMEM, NULL, "out of memory");
+}
+
+fg_documents *
+fg_documents_new (fg_documents_source source, void *ctx, const char *name, fg_documents_format format, fg_error *err)
+{
+   fg_documents *d = new_documents (name, format, err);
+
+   if (d && !use_source (d, source, ctx, err)) {
+      fg_documents_free (d);
+      return NULL;
+   }
+   return d;
+}
+
+static ssize_t
+read_fd (void *ctx, void *buf, size_t len)
+{
+   return read (*(const int *)ctx, buf, len);
+}
+
+fg_documents *
+fg_documents_new_file (int fd, const char *name, fg_documents_format format, fg_error *err)
+{
+   fg_documents *d = new_documents (name, format, err);
+
+   if (!d) {
+      return NULL;
+   }
+   d->fd = fd;
+   d->windowed = lseek (fd, 0, SEEK_CUR) == 0 && fg_window_open (&d->window, fd, name);
+   if (!d->windowed && !use_source (d, read_fd, &d->fd, err)) {
+      fg_documents_free (d);
+      return NULL;
+   }
    return d;
 }
 
@@ -47,8 +94,11 @@ void
 fg_documents_free (fg_documents *d)
 {
    if (d) {
+      if (d->windowed) {
+         fg_window_close (&d->window);
+      }
       fg_buf_free (&d->bson);
-      free (d->block);
+      free (d->owned);
       free (d);
    }
 }
@@ -79,19 +129,33 @@ static bool
 make_room (fg_documents *d, fg_error *err)
 {
    if (d->start) {
-      memmove (d->block, d->block + d->start, held (d));
+      memmove (d->owned, d->owned + d->start, held (d));
       d->end -= d->start;
       d->start = 0;
    }
    if (d->end < d->cap) {
       return true;
    }
-   uint8_t *grown = realloc (d->block, d->cap * 2);
+   uint8_t *grown = realloc (d->owned, d->cap * 2);
    if (!grown) {
       return fg_error_set (err, FG_ERROR_SYSTEM, FG_E_NOMEM, NULL, "out of memory");
    }
-   d->block = grown;
+   d->block = d->owned = grown;
    d->cap *= 2;
+   return true;
+}
+
+/* Moves the window on to what is not yet used, and makes it larger where it showed nothing else. */
+static bool
+show_more (fg_documents *d, fg_error *err)
+{
+   if (!fg_window_move (&d->window, d->offset, 2 * held (d), err)) {
+      return false;
+   }
+   d->block = d->window.data;
+   d->start = 0;
+   d->end = d->window.len;
+   d->at_end = d->window.at_end;
    return true;
 }
 
@@ -100,11 +164,14 @@ read_more (fg_documents *d, fg_error *err)
 {
    ssize_t n;
 
+   if (d->windowed) {
+      return show_more (d, err);
+   }
    if (!make_room (d, err)) {
       return false;
    }
    do {
-      n = d->source (d->ctx, d->block + d->end, d->cap - d->end);
+      n = d->source (d->ctx, d->owned + d->end, d->cap - d->end);
    } while (n < 0 && errno == EINTR);
    if (n < 0) {
       return fg_error_set_errno (err, errno, d->name, "%s: cannot read at offset %" PRIu64, d->name,
@@ -136,6 +203,20 @@ bad_bson (const fg_documents *d, fg_error *err, fg_error_code code, const char *
                         problem);
 }
 
+/* Documents of one collection are of similar size: has the next one come from memory while this one is looked at. */
+static inline __attribute__ ((always_inline)) void
+fetch_next (const fg_documents *d, size_t len)
+{
+   const uint8_t *next = d->block + d->start + len;
+   size_t n = held (d) - len;
+
+   n = n < len ? n : len;
+   n = n < FETCH_MAX ? n : FETCH_MAX;
+   for (size_t i = 0; i < n; i += CACHE_LINE) {
+      __builtin_prefetch (next + i);
+   }
+}
+
 static bool
 next_bson (fg_documents *d, fg_document *out, fg_error *err)
 {
@@ -156,6 +237,7 @@ next_bson (fg_documents *d, fg_document *out, fg_error *err)
       return bad_bson (d, err, FG_E_TRUNCATED, "the input ends inside this BSON document");
    }
    *out = (fg_document){d->block + d->start, len, d->offset, 0};
+   fetch_next (d, len);
    return out->data[len - 1] == 0 || bad_bson (d, err, FG_E_INVALID, "this BSON document has no terminator");
 }
 

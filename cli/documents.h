@@ -39,6 +39,9 @@ typedef struct fg_documents fg_documents;
 /* name: for messages; borrowed, as ctx is. */
 fg_documents *fg_documents_new (fg_documents_source source, void *ctx, const char *name, fg_documents_format format,
                                 fg_error *err) FG_WARN_UNUSED;
+/* The same for an open file, from its start. A regular file is not copied but looked at where it lies in the page cache (cli/window.h). */
+fg_documents *fg_documents_new_file (int fd, const char *name, fg_documents_format format,
+                                     fg_error *err) FG_WARN_UNUSED;
 void fg_documents_free (fg_documents *documents); /* NULL is legal */
 
 /* The length and the terminator of a BSON document are checked here, what lies between is not. */
