@@ -132,6 +132,10 @@ open_store (fgd_server *server, fg_error *err)
       return false;
    }
    server->store = fgd_store_open (&options, err);
+   int64_t lifetime = atomic_load (&server->transaction_lifetime_s);
+   if (server->store && lifetime) {
+      fgd_store_set_transaction_lifetime (server->store, lifetime);
+   }
    return server->store != NULL;
 }
 

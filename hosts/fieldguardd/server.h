@@ -52,6 +52,7 @@ struct fgd_server {
    char host_name[256]; /* "name:port" */
    int port; /* as bound; config.port may be 0 */
    int max_connections; /* config.max_connections, or what the limit on open files allows */
+   atomic_int_fast64_t transaction_lifetime_s; /* 0: not set */
    atomic_bool stopping; /* a shutdown has begun: long work on other threads comes to an end */
 };
 

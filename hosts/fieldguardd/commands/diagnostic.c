@@ -123,6 +123,11 @@ append_parsed (const fgd_config *config, bson_t *out)
    bson_append_document_begin (&parsed, "storage", -1, &section);
    bson_append_utf8 (&section, "dbPath", -1, config->db_path, -1);
    bson_append_document_end (&parsed, &section);
+   if (config->repl_set) {
+      bson_append_document_begin (&parsed, "replication", -1, &section);
+      bson_append_utf8 (&section, "replSetName", -1, config->repl_set, -1);
+      bson_append_document_end (&parsed, &section);
+   }
    if (config->log_path) {
       bson_append_document_begin (&parsed, "systemLog", -1, &section);
       bson_append_utf8 (&section, "destination", -1, "file", -1);

@@ -551,7 +551,9 @@ add_cursor (fgd_cursors *cursors)
    CU_ASSERT_FATAL (cursor != NULL);
    snprintf (cursor->ns, sizeof cursor->ns, "db.c");
    cursor->free = count_free;
-   CU_ASSERT_FATAL (fgd_cursors_add (cursors, cursor, &err));
+   int64_t id = 0;
+   CU_ASSERT_FATAL (fgd_cursors_add (cursors, cursor, &id, &err));
+   CU_ASSERT (id == cursor->id);
    return cursor;
 }
 
@@ -589,6 +591,34 @@ test_cursors (void)
    CU_ASSERT (freed == 4);
 }
 
+static void
+test_cursors_end_with_their_transaction (void)
+{
+   fg_error err;
+   static const uint8_t lsid[16] = {7};
+   fgd_cursors *cursors = fgd_cursors_new (&err);
+
+   freed = 0;
+   (void)add_cursor (cursors); /* of no session */
+   for (int64_t number = 1; number <= 3; number++) {
+      fgd_cursor *cursor = add_cursor (cursors);
+      cursor->in_session = true;
+      memcpy (cursor->lsid, lsid, sizeof lsid);
+      cursor->txn_number = number;
+      if (number == 3) {
+         CU_ASSERT (fgd_cursors_pin (cursors, cursor->id, &err) == cursor);
+         fgd_cursors_kill_transaction (cursors, lsid, 3);
+         CU_ASSERT (freed == 0);
+         fgd_cursors_unpin (cursors, cursor, false);
+         CU_ASSERT (freed == 1);
+      }
+   }
+   fgd_cursors_kill_transaction (cursors, lsid, 2);
+   CU_ASSERT (freed == 2);
+   fgd_cursors_free (cursors);
+   CU_ASSERT (freed == 4);
+}
+
 const fg_test fg_tests[] = {{"catalog_survives_reopening", test_catalog_survives_reopening},
                             {"one_server_a_folder", test_one_server_a_folder},
                             {"unreadable_files_are_refused", test_unreadable_files_are_refused},
@@ -599,4 +629,5 @@ const fg_test fg_tests[] = {{"catalog_survives_reopening", test_catalog_survives
                             {"full_map", test_full_map},
                             {"batch_fails_as_one", test_batch_fails_as_one},
                             {"cursors", test_cursors},
+                            {"cursors_end_with_their_transaction", test_cursors_end_with_their_transaction},
                             {NULL, NULL}};
