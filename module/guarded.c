@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "module/fieldguard.h"
 
-#include <bson/bson.h>
 #include <stdlib.h>
 
 /* The documents that a policy is compiled from: the collection's own options first. */
@@ -150,24 +149,6 @@ fg_guarded_rules (const fg_guarded *guarded)
    return guarded && guarded->strict ? fg_policy_rule_count (guarded->strict) : 0;
 }
 
-/* All are lost. To be told one of their paths they are compared with rules for a name that no collection has: without any rule there is nothing to walk. */
-static void
-name_lost_rule (const fg_guarded *old, char *path, size_t path_len)
-{
-   bson_t *other = BCON_NEW ("validator", "{", "$jsonSchema", "{", "properties", "{", "\x01", "{", "encrypt", "{", "}",
-                             "}", "}", "}", "}");
-   const uint8_t *document = bson_get_data (other);
-   size_t len = other->len;
-   const sources from = {&document, &len, 1};
-
-   fg_policy *policy = compile (&from, true, NULL);
-   if (policy) {
-      (void)fg_policy_covers (policy, old->strict, path, path_len);
-   }
-   fg_policy_free (policy);
-   bson_destroy (other);
-}
-
 /* Rules that could not be read may have been anything: nothing covers them but an operator who allows it. */
 bool
 fg_guarded_covers (const fg_guarded *new_guarded, const fg_guarded *old, char *path, size_t path_len)
@@ -179,9 +160,5 @@ fg_guarded_covers (const fg_guarded *new_guarded, const fg_guarded *old, char *p
    if (old->unreadable || (new_guarded && new_guarded->unreadable)) {
       return false;
    }
-   if (new_guarded) {
-      return fg_policy_covers (new_guarded->strict, old->strict, path, path_len);
-   }
-   name_lost_rule (old, path, path_len);
-   return false;
+   return fg_policy_covers (new_guarded ? new_guarded->strict : NULL, old->strict, path, path_len);
 }

@@ -122,7 +122,7 @@ bool fg_policy_explain (const fg_policy *policy, const uint8_t *doc, size_t len,
 fg_check fg_policy_check_at (const fg_policy *policy, const char *path, uint8_t value_type, const uint8_t *value,
                              size_t len, fg_phase phase, fg_reason *reason, fg_error *err) FG_WARN_UNUSED;
 
-/* Whether every rule of old_policy is still enforced by new_policy at least as strictly. On false, *path_out (may be NULL) receives the first rule path that is
+/* Whether every rule of old_policy is still enforced by new_policy (NULL: no rules) at least as strictly. On false, *path_out (may be NULL) receives the first rule path that is
  * lost or loosened, cut to path_len. Used for ruleRemoval on collMod, drop, rename. */
 bool fg_policy_covers (const fg_policy *new_policy, const fg_policy *old_policy, char *path_out, size_t path_len);
 

@@ -57,18 +57,17 @@ parse_length (fg_schema *schema, fg_keyword which, fg_node_kind kind)
    return true;
 }
 
+/* At the top of a document nothing is divided: there mongod asks for the sign only. */
 static bool
 check_divisor (fg_schema *schema, const fg_element *keyword, const fg_decimal *divisor)
 {
-   if (divisor->kind == FG_DECIMAL_NAN) {
-      fg_parse_error (schema->parser, SERVER_BAD_VALUE, "divisor cannot be NaN");
-      return false;
-   }
-   if (divisor->negative || (divisor->kind == FG_DECIMAL_FINITE && divisor->coefficient == 0)) {
+   const bool nan = divisor->kind == FG_DECIMAL_NAN;
+
+   if (!nan && (divisor->negative || (divisor->kind == FG_DECIMAL_FINITE && divisor->coefficient == 0))) {
       return fg_schema_bad_parse (schema, "$jsonSchema keyword '%s' must have a positive value", keyword->name);
    }
-   if (divisor->kind == FG_DECIMAL_INFINITE && !schema->scope.top) {
-      fg_parse_error (schema->parser, SERVER_BAD_VALUE, "divisor cannot be infinite");
+   if (divisor->kind != FG_DECIMAL_FINITE && !schema->scope.top) {
+      fg_parse_error (schema->parser, SERVER_BAD_VALUE, "divisor cannot be %s", nan ? "NaN" : "infinite");
       return false;
    }
    return true;

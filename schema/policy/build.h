@@ -44,6 +44,7 @@ typedef struct fg_exit {
    uint32_t offset;
    uint32_t len;
    uint32_t target;
+   bool spelled; /* by a rule, or on the way to one */
 } fg_exit;
 
 /* Lays out the hash table of a state's names. */

@@ -36,7 +36,8 @@ place_names (fg_policy_slot *slots, uint32_t bits, const fg_exit *exits, uint32_
          at = (at + 1) & (size - 1);
          distance++;
       }
-      slots[at] = (fg_policy_slot){head, tail, exits[i].len, exits[i].target, exits[i].offset, i};
+      slots[at] = (fg_policy_slot){
+         head, tail, exits[i].len, exits[i].target, exits[i].offset, i | (exits[i].spelled ? 0 : FG_SLOT_WILD)};
       worst = distance > worst ? distance : worst;
    }
    return worst;

@@ -154,6 +154,7 @@ build_names (fg_build *build, const uint32_t *nodes, uint32_t n_nodes, const fg_
             goto done;
          }
       }
+      bool spelled = set.n > 0;
       if (wild.n > 0 && (!match_patterns (build, patterns, name, first->len, &matched, err) ||
                          !add_wild (build, FG_VEC_AT (&wild, uint32_t, 0), (uint32_t)wild.n, patterns, matched, name,
                                     first->len, &set, err))) {
@@ -167,7 +168,7 @@ build_names (fg_build *build, const uint32_t *nodes, uint32_t n_nodes, const fg_
          fg_rules_no_memory (err);
          goto done;
       }
-      *out = (fg_exit){name, first->name, first->len, 0};
+      *out = (fg_exit){name, first->name, first->len, 0, spelled};
       if (!fg_build_state_of (build, &set, &out->target, err)) {
          goto done;
       }

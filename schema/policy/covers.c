@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "schema/policy/implies.h"
 #include "schema/policy/walk.h"
 #include "schema/vec.h"
 
 /*
  * Does a new policy still enforce all of an old one? Both programs are walked side by side over every name, pattern and position that either knows;
  * wherever the old one has a rule the new one must have one that admits no more. Where the walk cannot be sure (patterns that overlap in
- * other ways, formulas that say the same differently) the answer is no: what is then asked of the operator is to allow a change that was none.
+ * other ways) the answer is no: what is then asked of the operator is to allow a change that was none.
  */
 
 #define MAX_PAIRS 4000000u
@@ -24,83 +25,6 @@ typedef struct pairs {
 
 static bool pair_is_covered (pairs *all, uint32_t newer, uint32_t older);
 
-/* --- rules -------------------------------------------------------------------------------------------------------- */
-
-static bool
-has_key (const fg_policy *policy, const fg_policy_rule *rule, const uint8_t *key)
-{
-   for (uint32_t i = 0; i < rule->n_keys; i++) {
-      if (memcmp (policy->keys + (size_t)(rule->keys + i) * 16, key, 16) == 0) {
-         return true;
-      }
-   }
-   return false;
-}
-
-/* Everything that `strong` admits, `weak` admits too. */
-static bool
-rule_implies (const pairs *all, const fg_policy_rule *strong, const fg_policy_rule *weak)
-{
-   if ((strong->first_bytes & ~weak->first_bytes) || (strong->types & ~weak->types)) {
-      return false;
-   }
-   if (weak->n_keys == 0) {
-      return true;
-   }
-   for (uint32_t i = 0; i < strong->n_keys; i++) {
-      if (!has_key (all->older, weak, all->newer->keys + (size_t)(strong->keys + i) * 16)) {
-         return false;
-      }
-   }
-   return strong->n_keys > 0;
-}
-
-/* A formula in postfix order ends in its own operation; its right part stands before that, its left part before the right one. */
-static uint32_t
-part_start (const uint32_t *ops, uint32_t end)
-{
-   uint32_t needed = 1;
-
-   while (needed > 0) {
-      bool joins = ops[end] == FG_FORMULA_AND || ops[end] == FG_FORMULA_OR;
-      needed = joins ? needed + 1 : needed - 1;
-      if (needed == 0) {
-         return end;
-      }
-      end--;
-   }
-   return end;
-}
-
-/* Both formulas are given by the position of their last operation. Sound; not complete. Depth is bounded by that of the formulas. */
-static bool
-implies (const pairs *all, const uint32_t *strong, uint32_t s, const uint32_t *weak, uint32_t w, uint32_t budget)
-{
-   bool s_and = strong[s] == FG_FORMULA_AND, s_or = strong[s] == FG_FORMULA_OR;
-   bool w_and = weak[w] == FG_FORMULA_AND, w_or = weak[w] == FG_FORMULA_OR;
-
-   if (budget == 0) {
-      return false;
-   }
-   if (s_or) {
-      return implies (all, strong, s - 1, weak, w, budget - 1) &&
-             implies (all, strong, part_start (strong, s - 1) - 1, weak, w, budget - 1);
-   }
-   if (w_and) {
-      return implies (all, strong, s, weak, w - 1, budget - 1) &&
-             implies (all, strong, s, weak, part_start (weak, w - 1) - 1, budget - 1);
-   }
-   if (s_and && (implies (all, strong, s - 1, weak, w, budget - 1) ||
-                 implies (all, strong, part_start (strong, s - 1) - 1, weak, w, budget - 1))) {
-      return true;
-   }
-   if (w_or) {
-      return implies (all, strong, s, weak, w - 1, budget - 1) ||
-             implies (all, strong, s, weak, part_start (weak, w - 1) - 1, budget - 1);
-   }
-   return !s_and && rule_implies (all, all->newer->rules + strong[s], all->older->rules + weak[w]);
-}
-
 static bool
 leaf_is_covered (const pairs *all, const fg_policy_state *newer, const fg_policy_state *older)
 {
@@ -112,25 +36,76 @@ leaf_is_covered (const pairs *all, const fg_policy_state *newer, const fg_policy
                                            (newer->flags & (FG_STATE_NAMES | FG_STATE_ITEMS)))) {
       return false;
    }
-   const uint32_t *strong = all->newer->words + newer->leaf, *weak = all->older->words + older->leaf;
-   return implies (all, strong + 1, strong[0] - 1, weak + 1, weak[0] - 1, 128);
+   return fg_policy_implies (all->newer, all->newer->words + newer->leaf, all->older, all->older->words + older->leaf);
 }
 
 /* --- the walk ------------------------------------------------------------------------------------------------------ */
 
-static bool
-visit_pair (pairs *all, uint32_t newer, uint32_t older, const char *name, size_t len)
+static size_t
+add_step (pairs *all, const char *name, size_t len)
 {
    size_t before = all->path_len, dot = before > 0 && name[0] != '[';
 
-   if (older == FG_POLICY_DEAD) {
-      return true;
-   }
    if (before + dot + len + 1 < MAX_PATH) {
       all->path[before] = '.';
       memcpy (all->path + before + dot, name, len);
       all->path_len = before + dot + len;
    }
+   return before;
+}
+
+/* The name that leads out of a state and was spelled first. */
+static const fg_policy_slot *
+first_name (const fg_policy *policy, const fg_policy_state *state)
+{
+   const fg_policy_slot *first = NULL;
+
+   for (uint32_t i = 0; state->n_names && i < 1u << state->slot_bits; i++) {
+      const fg_policy_slot *slot = policy->slots + state->slots + i;
+      if (slot->len != FG_POLICY_NONE && slot->target != FG_POLICY_DEAD && (!first || slot->bit < first->bit)) {
+         first = slot;
+      }
+   }
+   return first;
+}
+
+/* All below is lost: the path goes on to a rule of the older policy. */
+static void
+go_on_to_a_rule (pairs *all, uint32_t number)
+{
+   const fg_policy *policy = all->older;
+
+   for (uint32_t depth = 0; depth <= policy->height && !(policy->states[number].flags & FG_STATE_LEAF); depth++) {
+      const fg_policy_state *state = policy->states + number;
+      const fg_policy_slot *slot = first_name (policy, state);
+      uint32_t i = 0;
+      if (slot) {
+         number = slot->target;
+         (void)add_step (all, policy->names + slot->name, slot->len);
+      } else if (state->flags & FG_STATE_WILD) {
+         const uint32_t *targets = policy->words + state->subsets;
+         while (targets[i] == FG_POLICY_DEAD && i + 1 < fg_policy_subset_count (state->n_patterns)) {
+            i++;
+         }
+         number = targets[i];
+         (void)add_step (all, "*", 1);
+      } else {
+         while (i < state->n_items && fg_policy_item (policy, state, i) == FG_POLICY_DEAD) {
+            i++;
+         }
+         number = fg_policy_item (policy, state, i);
+         (void)add_step (all, "[]", 2);
+      }
+   }
+}
+
+static bool
+visit_pair (pairs *all, uint32_t newer, uint32_t older, const char *name, size_t len)
+{
+   if (older == FG_POLICY_DEAD) {
+      return true;
+   }
+   size_t before = add_step (all, name, len);
    if (!pair_is_covered (all, newer, older)) {
       return false; /* the path stays what it is: that of the first loss */
    }
@@ -297,7 +272,11 @@ pair_is_covered (pairs *all, uint32_t newer_number, uint32_t older_number)
    if (!remember (all, newer_number, older_number, &known) || known) {
       return known;
    }
-   if (newer_number == FG_POLICY_DEAD || !leaf_is_covered (all, newer, older)) {
+   if (newer_number == FG_POLICY_DEAD) {
+      go_on_to_a_rule (all, older_number);
+      return false;
+   }
+   if (!leaf_is_covered (all, newer, older)) {
       return false;
    }
    /* A hard leaf protects everything that could stand below it. */
@@ -339,8 +318,14 @@ fg_policy_covers (const fg_policy *new_policy, const fg_policy *old_policy, char
    if (old_policy->empty) {
       return true;
    }
-   ok = (new_policy->strict || !old_policy->strict) && !new_policy->empty &&
-        pair_is_covered (&all, new_policy->root, old_policy->root);
+   if (!new_policy || new_policy->empty) {
+      go_on_to_a_rule (&all, old_policy->root);
+      ok = false;
+   } else if (old_policy->strict && !new_policy->strict) {
+      ok = false;
+   } else {
+      ok = pair_is_covered (&all, new_policy->root, old_policy->root);
+   }
    if (!ok) {
       copy_path (&all, path_out, path_len);
    }

@@ -46,8 +46,11 @@ typedef struct fg_policy_slot {
    uint32_t len; /* FG_POLICY_NONE: an empty slot */
    uint32_t target;
    uint32_t name; /* offset into the names */
-   uint32_t bit; /* number of the name within its state, for duplicates */
+   uint32_t bit; /* number of the name within its state, for duplicates; FG_SLOT_WILD */
 } fg_policy_slot;
+
+/* In a slot's bit: no rule spells the name on its way. It has a slot because a schema names it beside patterns or additionalProperties; where it leads, they lead. */
+#define FG_SLOT_WILD 0x80000000u
 
 #define FG_STATE_LEAF 0x01u /* a rule applies to the value itself */
 #define FG_STATE_HARD 0x02u /* ... whatever alternative is taken */

@@ -19,7 +19,7 @@
 
 #define BIT(n) (1u << (n))
 #define AT_REST (BIT (1) | BIT (2) | BIT (6) | BIT (7) | BIT (9) | BIT (14) | BIT (15) | BIT (16) | BIT (17))
-#define LAST_FIRST_BYTE 18u
+#define LAST_FIRST_BYTE FG_POLICY_LAST_FIRST_BYTE
 
 /* Original types, as bits. */
 #define ANY_TYPE 0xfffbeu /* 1 to 19 without undefined (6) */
@@ -46,6 +46,12 @@ static const layout layouts[LAST_FIRST_BYTE + 1] = {
    [15] = {RANGE_TYPES, 211, HEADER + 1, 0, true},
    [16] = {ENCRYPTABLE, 82, HEADER, HEADER + IV_AND_TAG, false},
    [17] = {STRING_TYPE, 222, HEADER + 12, 0, true}};
+
+uint32_t
+fg_policy_types_of (uint32_t first_byte)
+{
+   return first_byte == 11 ? ENCRYPTABLE : first_byte <= LAST_FIRST_BYTE ? layouts[first_byte].types : 0;
+}
 
 /* Least number of CBC bytes that a value of this type pads to; fixed: it is the only one. */
 static size_t

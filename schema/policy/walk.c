@@ -238,7 +238,7 @@ spell_step (fg_walk *walk, uint32_t *number, const char *name, size_t len, fg_st
    const fg_policy_state *state = walk->policy->states + *number;
    const fg_policy_slot *slot = fg_policy_find (walk->policy, state, name, len);
 
-   *step = step_of (walk->policy, slot ? FG_STEP_NAME : FG_STEP_WILD, slot, 0);
+   *step = step_of (walk->policy, slot && !(slot->bit & FG_SLOT_WILD) ? FG_STEP_NAME : FG_STEP_WILD, slot, 0);
    if (!fg_policy_follow (walk, state, name, len, number)) {
       return false;
    }
@@ -531,7 +531,9 @@ run (fg_walk *walk, stack *open, const uint8_t *doc, size_t len, uint32_t number
             }
          }
          slot = find_name (policy, state, name, name_len, (size_t)(limit - name));
-         if (slot) {
+         if (slot && (slot->bit & FG_SLOT_WILD)) {
+            target = slot->target;
+         } else if (slot) {
             step = FG_STEP_NAME;
             target = slot->target;
             if (target != FG_POLICY_DEAD && seen_before (open, top, state, slot->bit) && strict) {

@@ -53,7 +53,8 @@ main (int argc, char **argv)
    double seconds = (double)(clock () - start) / CLOCKS_PER_SEC;
    const differential_counts *c = &differential_total;
    printf ("%" PRIu64 " cases, %" PRIu64 " validators that parse, %" PRIu64 " documents that match, %" PRIu64
-           " left out (unknown first byte), %" PRIu64 " left open (a spelled name under patterns), %" PRIu64
+           " left out (unknown first byte), %" PRIu64
+           " left open (more patterns match at once than a policy tells apart), %" PRIu64
            " policies with rules: %" PRIu64 " permitted, %" PRIu64 " forbidden; %.0f cases a CPU second\n",
            c->cases, c->parsed, c->matched, c->refused, c->undecided, c->rules, c->permitted, c->forbidden,
            (double)c->cases / (seconds > 0 ? seconds : 1));

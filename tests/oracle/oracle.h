@@ -82,9 +82,6 @@ void oracle_patterns_free (void);
 typedef struct oracle_policy oracle_policy;
 oracle_policy *oracle_policy_new (const bson_t *options);
 void oracle_policy_free (oracle_policy *policy);
-/* *either: where the verdict is "ok", a refusal would be as right. (A name that occurs twice, or a scalar _id, under patterns that lead on: the rules do not say what
- * a name means that is spelled beside them.) */
-fg_check oracle_policy_check (const oracle_policy *policy, const bson_t *doc, fg_phase phase, bool strict,
-                              bool *either);
+fg_check oracle_policy_check (const oracle_policy *policy, const bson_t *doc, fg_phase phase, bool strict);
 
 #endif /* FG_TEST_ORACLE_H */

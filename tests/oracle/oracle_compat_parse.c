@@ -105,7 +105,7 @@ multiple_of (const bson_t *schema, place at)
       return TYPE_MISMATCH;
    }
    if (oracle_number_is_nan (&it)) {
-      return BAD_VALUE;
+      return at.top ? 0 : BAD_VALUE;
    }
    if (!oracle_number_is_positive (&it)) {
       return FAILED_TO_PARSE;

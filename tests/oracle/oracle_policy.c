@@ -23,7 +23,6 @@ typedef struct check {
    const oracle_policy *policy;
    fg_phase phase;
    bool strict;
-   bool *either; /* set where a refusal would be right as well */
 } check;
 
 static bool check_document (const check *c, const bson_t *doc, const followers *here, bool root);
@@ -315,13 +314,12 @@ check_document (const check *c, const bson_t *doc, const followers *here, bool r
    bson_iter_init (&field, doc);
    while (bson_iter_next (&field)) {
       const char *name = bson_iter_key (&field);
-      if (c->strict && seen_before (doc, &field)) {
-         fine = !spelled (here, name) && fine;
-         *c->either = true; /* a name that only patterns lead on may be spelled beside them */
+      /* A name that only patterns lead on may occur again: each occurrence is judged. */
+      if (c->strict && seen_before (doc, &field) && spelled (here, name)) {
+         fine = false;
       }
       /* Whatever fields a root has, _id is one that every document has. */
       bool spared = root && strcmp (name, "_id") == 0 && !spelled (here, name);
-      *c->either = *c->either || spared;
       if (c->strict && strchr (name, '.') && spells_a_path (here, name)) {
          fine = false;
       }
@@ -333,10 +331,9 @@ check_document (const check *c, const bson_t *doc, const followers *here, bool r
 }
 
 fg_check
-oracle_policy_check (const oracle_policy *policy, const bson_t *doc, fg_phase phase, bool strict, bool *either)
+oracle_policy_check (const oracle_policy *policy, const bson_t *doc, fg_phase phase, bool strict)
 {
-   check c = {policy, phase, strict, either};
-   *either = false;
+   check c = {policy, phase, strict};
    followers all = room_for (policy->n_rules);
    for (unsigned i = 0; i < policy->n_rules; i++) {
       join (&all, (follower){policy->rules[i], i, 0, false});

@@ -18,6 +18,29 @@ g1_any_bindata_6_without_type (void)
    ASSERT_ACCEPTED (rule, CONTROL);
 }
 
+/* No version of a server or client defines a first byte above 18: what is unknown is refused, under a rule that states nothing as well. A rule that is not strict reads
+ * the declaration as mongod does, and mongod takes any binary of subtype 6 there. */
+static void
+g1_first_bytes_that_nobody_defines (void)
+{
+   const char *rule = PROPERTY ("ssn", "{'encrypt':{}}");
+   fg_policy_options lax = FG_POLICY_OPTIONS_INIT;
+   lax.strict = false;
+   fg_policy *loose = compile_with (rule, &lax, NULL);
+
+   for (unsigned first = 19; first < 256; first++) {
+      char doc[64];
+      snprintf (doc, sizeof doc, "{'ssn':'@%u 1 2 82'}", first);
+      ASSERT_REFUSED (rule, doc, "unknownSubtype");
+      bson_t *bytes = doc_of (doc);
+      CU_ASSERT_EQUAL (reason_of_bytes (loose, bson_get_data (bytes), bytes->len, FG_PHASE_STORED), FG_REASON_NONE);
+      bson_destroy (bytes);
+   }
+   fg_policy_free (loose);
+   ASSERT_ACCEPTED (rule, "{'ssn':'@1 1 2 82'}");
+   ASSERT_ACCEPTED (rule, CONTROL);
+}
+
 static void
 g2_header_then_plaintext (void)
 {
@@ -77,6 +100,23 @@ g7_duplicate_names (void)
                    "duplicateName");
 }
 
+/* A name that a schema spells, but on whose way only patterns lead to a rule, may occur again: each occurrence is judged. */
+static void
+g7_spelled_names_that_only_patterns_lead_on (void)
+{
+   const char *rule = SCHEMA ("{'properties':{'a':{'bsonType':'object'}},'patternProperties':{'^[ab]$':{'properties':{"
+                              "'ssn':" ENCRYPT_K1 "}}}}");
+   const char *both = SCHEMA ("{'properties':{'a':{'properties':{'x':{'encrypt':{}}}}},'patternProperties':{'^[ab]$':{"
+                              "'properties':{'ssn':" ENCRYPT_K1 "}}}}");
+
+   ASSERT_ACCEPTED (rule, "{'a':{'ssn':'@2 1 2 82'},'a':{'ssn':'@2 1 2 98'}}");
+   ASSERT_ACCEPTED (rule, "{'b':{'ssn':'@2 1 2 82'},'b':{'ssn':'@2 1 2 98'}}");
+   ASSERT_REFUSED (rule, "{'a':{'ssn':'@2 1 2 82'},'a':{'ssn':'plain'}}", "notEncrypted");
+   ASSERT_REFUSED (rule, "{'a':{'ssn':'@2 1 2 82','ssn':'@2 1 2 82'}}", "duplicateName");
+   ASSERT_REFUSED (both, "{'a':{'ssn':'@2 1 2 82'},'a':{'ssn':'@2 1 2 98'}}", "duplicateName");
+   ASSERT_ACCEPTED (both, "{'a':{'ssn':'@2 1 2 82'},'b':{},'b':{}}");
+}
+
 static void
 g8_dotted_names_and_arrays (void)
 {
@@ -115,6 +155,28 @@ g9_array_or_scalar_for_parent (void)
    ASSERT_REFUSED (items, "{'a':[{'ssn':'@2 1 2 82'},{'ssn':'plain'}]}", "notEncrypted");
    ASSERT_REFUSED (items, "{'a':{'ssn':'plain'}}", "scalarOnPath");
    ASSERT_ACCEPTED (items, "{'a':[{'ssn':'@2 1 2 82'},{}]}");
+}
+
+/* Every document has an _id: a rule for the inside of whatever names there are does not mean it, whether or not a schema names it beside. */
+static void
+g9_a_scalar_id_beside_patterns (void)
+{
+   static const char *const wild[] = {"'patternProperties':{'.':{'properties':{'ssn':" ENCRYPT_K1 "}}}",
+                                      "'additionalProperties':{'properties':{'ssn':" ENCRYPT_K1 "}}"};
+
+   for (size_t i = 0; i < 2; i++) {
+      char beside[1024], alone[1024], ruled[2048];
+      snprintf (beside, sizeof beside, SCHEMA ("{'allOf':[{'properties':{'_id':{'bsonType':'int'}}},{%s}]}"), wild[i]);
+      snprintf (alone, sizeof alone, SCHEMA ("{'properties':{'_id':{}},%s}"), wild[0]);
+      snprintf (ruled, sizeof ruled, SCHEMA ("{'allOf':[{'properties':{'_id':{'properties':{'ssn':%s}}}},{%s}]}"),
+                ENCRYPT_K1, wild[i]);
+      ASSERT_ACCEPTED (beside, "{'_id':1,'a':{'ssn':'@2 1 2 82'}}");
+      ASSERT_ACCEPTED (alone, "{'_id':1,'a':{'ssn':'@2 1 2 82'}}");
+      ASSERT_REFUSED (beside, "{'_id':1,'a':1}", "scalarOnPath");
+      ASSERT_REFUSED (beside, "{'_id':{'ssn':'plain'}}", "notEncrypted");
+      ASSERT_REFUSED (beside, "{'_id':[1]}", "arrayOnPath");
+      ASSERT_REFUSED (ruled, "{'_id':1}", "scalarOnPath"); /* here it is meant */
+   }
 }
 
 static void
@@ -275,13 +337,16 @@ insert_payload_on_the_wire_not_strict (void)
 const char *const fg_suite_name = "policy.gaps";
 const fg_test fg_tests[] = {
    {"g1_any_bindata_6_without_type", g1_any_bindata_6_without_type},
+   {"g1_first_bytes_that_nobody_defines", g1_first_bytes_that_nobody_defines},
    {"g2_header_then_plaintext", g2_header_then_plaintext},
    {"g3_key_is_verified", g3_key_is_verified},
    {"g4_algorithm_is_verified", g4_algorithm_is_verified},
    {"g5_length_is_verified", g5_length_is_verified},
    {"g7_duplicate_names", g7_duplicate_names},
+   {"g7_spelled_names_that_only_patterns_lead_on", g7_spelled_names_that_only_patterns_lead_on},
    {"g8_dotted_names_and_arrays", g8_dotted_names_and_arrays},
    {"g9_array_or_scalar_for_parent", g9_array_or_scalar_for_parent},
+   {"g9_a_scalar_id_beside_patterns", g9_a_scalar_id_beside_patterns},
    {"g10_alternatives", g10_alternatives},
    {"g11_to_g13_level_and_action_weaken_nothing", g11_to_g13_level_and_action_weaken_nothing},
    {"g25_csfle_and_qe_are_not_interchangeable", g25_csfle_and_qe_are_not_interchangeable},

@@ -79,7 +79,12 @@ scalars (void)
       {"{\"multipleOf\": 0}", 9, "$jsonSchema keyword 'multipleOf' must have a positive value"},
       {"{\"multipleOf\": -1}", 9, NULL},
       {"{\"multipleOf\": \"1\"}", 14, NULL},
-      {"{\"properties\": {\"a\": {\"multipleOf\": {\"$numberDouble\": \"NaN\"}}}}", 2, NULL},
+      {"{\"properties\": {\"a\": {\"multipleOf\": {\"$numberDouble\": \"NaN\"}}}}", 2, "divisor cannot be NaN"},
+      {"{\"multipleOf\": {\"$numberDouble\": \"NaN\"}}", 0, NULL}, /* at the top nothing is divided */
+      {"{\"multipleOf\": {\"$numberDouble\": \"Infinity\"}}", 0, NULL},
+      {"{\"multipleOf\": {\"$numberDouble\": \"-Infinity\"}}", 9, NULL},
+      {"{\"multipleOf\": 0}", 9, NULL},
+      {"{\"multipleOf\": \"NaN\"}", 14, NULL},
       {"{\"properties\": {\"a\": {\"multipleOf\": {\"$numberDouble\": \"Infinity\"}}}}", 2, NULL},
       {"{\"maxLength\": -1}", 9, "Expected a non-negative number in: maxLength: -1"},
       {"{\"minLength\": 1.5}", 9, "Expected an integer: minLength: 1.5"},
