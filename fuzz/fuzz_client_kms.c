@@ -2,7 +2,8 @@
 /* FUZZ-LIBS: fieldguard-client fieldguard-base ; -lmongoc-1.0 -lbson-1.0 -lcurl -lssl -lcrypto -lpthread */
 
 /*
- * A KMS's reply over HTTP. The first byte chooses provider, status and whether a key is wrapped or unwrapped; the rest is the body of every reply.
+ * A KMS's reply over HTTP. The first byte chooses provider, status, whether a key is wrapped or unwrapped, and whether the credentials are given or asked for first (of a
+ * metadata service, say, whose reply is then hostile too); the rest is the body of every reply.
  */
 
 #include "client/kms/kms.h"
@@ -54,6 +55,10 @@ static const char providers_json[] = "{\"aws\": {\"accessKeyId\": \"a\", \"secre
                                      "\"azure:given\": {\"accessToken\": \"T\"}, \"gcp\": {\"accessToken\": \"T\"}, "
                                      "\"vault\": {\"endpoint\": \"v:8200\", \"token\": \"t\"}}";
 
+static const char on_demand_json[] =
+   "{\"aws\": {}, \"azure\": {}, \"azure:given\": {\"accessToken\": \"T\"}, \"gcp\": {}, "
+   "\"vault\": {\"endpoint\": \"v:8200\", \"roleId\": \"r\", \"secretId\": \"s\"}}";
+
 static const char *const master_keys[] = {
    "{\"provider\": \"aws\", \"region\": \"r\", \"key\": \"k\"}",
    "{\"provider\": \"azure\", \"keyVaultEndpoint\": \"v.vault.azure.net\", \"keyName\": \"k\"}",
@@ -98,20 +103,48 @@ wrap (fg_kms *kms, const bson_t *master_key)
    }
 }
 
+static fg_kms *
+kms_of (const char *json)
+{
+   bson_t *providers = from_json (json);
+   fg_kms *kms = fg_kms_new (providers, NULL, 1000, &io, NULL);
+
+   bson_destroy (providers);
+   return kms;
+}
+
+/* What the machine that fuzzes has in its environment is no part of this. */
+static void
+clear_environment (void)
+{
+   static const char *const names[] = {"AWS_ACCESS_KEY_ID",
+                                       "AWS_SECRET_ACCESS_KEY",
+                                       "AWS_WEB_IDENTITY_TOKEN_FILE",
+                                       "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+                                       "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                                       "GOOGLE_APPLICATION_CREDENTIALS"};
+
+   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+      unsetenv (names[i]);
+   }
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
-   static fg_kms *kms;
+   static fg_kms *given;
    static bson_t *keys[5];
 
-   if (!kms) {
-      bson_t *providers = from_json (providers_json);
-      kms = fg_kms_new (providers, NULL, 1000, &io, NULL);
-      bson_destroy (providers);
+   if (!given) {
+      clear_environment ();
+      given = kms_of (providers_json);
       for (size_t i = 0; i < 5; i++) {
          keys[i] = from_json (master_keys[i]);
       }
    }
+   /* Those that are asked for are cached: a handle of its own for every input. */
+   bool on_demand = size && data[0] & 0x20;
+   fg_kms *kms = on_demand ? kms_of (on_demand_json) : given;
    if (!kms || size == 0) {
       return 0;
    }
@@ -122,6 +155,9 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
       wrap (kms, keys[data[0] % 5]);
    } else {
       unwrap (kms, keys[data[0] % 5]);
+   }
+   if (on_demand) {
+      fg_kms_free (kms);
    }
    return 0;
 }
