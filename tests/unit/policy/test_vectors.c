@@ -129,6 +129,40 @@ from_hex (const char *hex, uint8_t *out)
    return n;
 }
 
+static bool
+accepts (const fg_policy *policy, const uint8_t *blob, uint32_t len)
+{
+   bson_t doc = BSON_INITIALIZER;
+
+   BSON_APPEND_BINARY (&doc, "v", BSON_SUBTYPE_ENCRYPTED, blob, len);
+   fg_check verdict = fg_policy_check (policy, bson_get_data (&doc), doc.len, FG_PHASE_STORED, NULL);
+   bson_destroy (&doc);
+   return verdict == FG_CHECK_OK;
+}
+
+/* Every other first byte, key id and type byte; every other length, but for whole blocks more or less of a type without a fixed size. Returns how many were accepted. */
+static uint32_t
+count_accepted_changes (const fg_policy *policy, const uint8_t *blob, uint32_t len, bool fixed)
+{
+   uint8_t *copy = calloc (1, len + 128);
+   uint32_t accepted = 0;
+
+   memcpy (copy, blob, len);
+   for (uint32_t at = 0; at < 18; at++) {
+      for (uint32_t change = 1; change < 256; change++) {
+         copy[at] = (uint8_t)(blob[at] ^ change);
+         accepted += accepts (policy, copy, len);
+      }
+      copy[at] = blob[at];
+   }
+   for (uint32_t other = 0; other < len + 97; other++) {
+      bool same_class = other == len || (!fixed && (other - len) % 16 == 0);
+      accepted += !same_class && accepts (policy, copy, other);
+   }
+   free (copy);
+   return accepted;
+}
+
 /* Values as a server stored them: text and range with their token blocks. */
 static void
 stored_values (void)
@@ -164,6 +198,7 @@ stored_values (void)
       BSON_APPEND_DOCUMENT_BEGIN (&list, "0", &field);
       BSON_APPEND_UTF8 (&field, "path", "v");
       BSON_APPEND_BINARY (&field, "keyId", BSON_SUBTYPE_UUID, blob + 1, 16);
+      BSON_APPEND_UTF8 (&field, "bsonType", blob[17] == 2 ? "string" : blob[17] == 16 ? "int" : "long");
       BSON_APPEND_DOCUMENT_BEGIN (&field, "queries", &queries);
       BSON_APPEND_UTF8 (&queries, "queryType", cases[i].queries);
       bson_append_document_end (&field, &queries);
@@ -177,6 +212,7 @@ stored_values (void)
       BSON_APPEND_BINARY (&doc, "v", BSON_SUBTYPE_ENCRYPTED, blob, len);
       CU_ASSERT_STRING_EQUAL (fg_reason_name (reason_of_bytes (policy, bson_get_data (&doc), doc.len, FG_PHASE_STORED)),
                               "none");
+      CU_ASSERT_EQUAL (count_accepted_changes (policy, blob, len, blob[17] != 2), 0);
       fg_policy_free (policy);
       bson_destroy (&doc);
       bson_destroy (&options);
