@@ -128,7 +128,7 @@ inline boost::optional<std::pair<std::string, std::string>> userOf (Client *clie
 /* Runs on a thread that is nobody's client yet. Throws what interrupts it. */
 template <class Visit>
 void eachDocument (ServiceContext *service, const std::string &db, const UUID &uuid, Visit visit) {
-   ThreadClient thread ("fieldguardSurvey", service->getService (ClusterRole::ShardServer));
+   ThreadClient thread ("fieldguardSurvey", service->getService ());
    const auto opCtx = thread->makeOperationContext ();
    AuthorizationSession::get (thread.get ())->grantInternalAuthorization ();
    DBDirectClient client (opCtx.get ());
