@@ -93,6 +93,8 @@ extern const fgd_command fgd_commands_crud[];
 extern const fgd_command fgd_commands_query[];
 extern const fgd_command fgd_commands_session[];
 extern const fgd_command fgd_commands_transaction[];
+extern const fgd_command fgd_commands_stats[];
+extern const fgd_command fgd_commands_absent[];
 
 /* NULL: no such command. */
 const fgd_command *fgd_command_find (const char *name);

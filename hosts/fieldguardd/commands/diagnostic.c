@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What clients ask about the server itself. */
+#include "hosts/fieldguardd/commands/absent.h"
 #include "hosts/fieldguardd/commands/hello.h"
 #include "hosts/fieldguardd/commands/parameter.h"
 #include "hosts/fieldguardd/commands/status.h"
@@ -230,6 +231,9 @@ run_list_commands (fgd_request *request, fgd_reply *reply)
    (void)request;
    bson_append_document_begin (&reply->body, "commands", -1, &commands);
    for (size_t i = 0; i < n; i++) {
+      if (list[i]->run == fgd_run_absent) {
+         continue;
+      }
       bson_append_document_begin (&commands, list[i]->name, -1, &child);
       bson_append_utf8 (&child, "help", -1, "", -1);
       bson_append_bool (&child, "requiresAuth", -1, false);

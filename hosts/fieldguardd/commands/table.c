@@ -7,7 +7,8 @@
 #define COMMANDS_MAX 256
 
 static const fgd_command *const rooms[] = {fgd_commands_diagnostic, fgd_commands_session, fgd_commands_ddl,
-                                           fgd_commands_crud, fgd_commands_query, fgd_commands_transaction};
+                                           fgd_commands_crud,       fgd_commands_query,   fgd_commands_transaction,
+                                           fgd_commands_stats,      fgd_commands_absent};
 
 static const fgd_command *sorted[COMMANDS_MAX];
 static size_t n_sorted;
