@@ -36,7 +36,8 @@ fg_client_new_with_io (const fg_client_options *options, const fg_kms_io *io, fg
    client->vault = options->key_vault;
    client->cache = fg_key_cache_new (options->key_expiration_ms,
                                      options->cache_max_keys ? options->cache_max_keys : DEFAULT_CACHE_KEYS, err);
-   if (client->cache) {
+   client->flights_ready = client->cache && fg_flights_init (&client->flights, err);
+   if (client->flights_ready) {
       client->kms = fg_kms_new (options->kms_providers, options->tls_options,
                                 options->kms_timeout_ms ? options->kms_timeout_ms : DEFAULT_KMS_TIMEOUT_MS, io, err);
    }
@@ -57,6 +58,9 @@ void
 fg_client_free (fg_client *client)
 {
    if (client) {
+      if (client->flights_ready) {
+         fg_flights_clear (&client->flights);
+      }
       fg_key_cache_free (client->cache);
       fg_kms_free (client->kms);
       free (client);
@@ -227,9 +231,10 @@ all_there (const fetch *f)
    return true;
 }
 
-bool
-fg_client_fetch (fg_client *client, const uint8_t *ids, size_t n_ids, const char *name, fg_error *err)
+static bool
+fetch_now (void *ctx, const uint8_t *ids, size_t n_ids, const char *name, fg_error *err)
 {
+   fg_client *client = ctx;
    fetch f = {.client = client, .ids = ids, .n_ids = n_ids, .name = name, .ok = true, .err = err};
    uint64_t generation = fg_key_cache_generation (client->cache);
 
@@ -247,6 +252,12 @@ fg_client_fetch (fg_client *client, const uint8_t *ids, size_t n_ids, const char
    }
    free (f.docs);
    return ok;
+}
+
+bool
+fg_client_fetch (fg_client *client, const uint8_t *ids, size_t n_ids, const char *name, fg_error *err)
+{
+   return fg_flights_run (&client->flights, ids, n_ids, name, fetch_now, client, err);
 }
 
 bool
