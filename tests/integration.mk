@@ -3,4 +3,7 @@
 CFLAGS_tests_integration_clients_ = $(MONGOC_CFLAGS)
 $(eval $(call program,tests/clients/run_commands,tests/integration/clients/run_commands.c,,$(MONGOC_LIBS)))
 $(eval $(call program,tests/clients/libmongoc_client,tests/integration/clients/libmongoc_client.c,,$(MONGOC_LIBS)))
-TEST_ARTIFACTS += $(B)/tests/clients/run_commands $(B)/tests/clients/libmongoc_client
+$(eval $(call program,tests/clients/libmongoc_transactions,tests/integration/clients/libmongoc_transactions.c,,$(MONGOC_LIBS)))
+TEST_ARTIFACTS += $(B)/tests/clients/libmongoc_transactions
+$(eval $(call program,tests/clients/key_churn,tests/integration/clients/key_churn.c,fieldguard-client fieldguard-base,$(CLIENT_LDLIBS)))
+TEST_ARTIFACTS += $(B)/tests/clients/run_commands $(B)/tests/clients/libmongoc_client $(B)/tests/clients/key_churn
