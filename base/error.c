@@ -181,6 +181,7 @@ static const struct {
    {197, "InvalidIndexSpecificationOption"},
    {201, "BSONObjectTooLarge"},
    {206, "NoSuchSession"},
+   {207, "InvalidUUID"},
    {211, "KeyNotFound"},
    {217, "IncompleteTransactionHistory"},
    {224, "QueryFeatureNotAllowed"},
