@@ -7,3 +7,8 @@ $(eval $(call program,tests/clients/libmongoc_transactions,tests/integration/cli
 TEST_ARTIFACTS += $(B)/tests/clients/libmongoc_transactions
 $(eval $(call program,tests/clients/key_churn,tests/integration/clients/key_churn.c,fieldguard-client fieldguard-base,$(CLIENT_LDLIBS)))
 TEST_ARTIFACTS += $(B)/tests/clients/run_commands $(B)/tests/clients/libmongoc_client $(B)/tests/clients/key_churn
+
+# Recorded queries against a running server.
+CFLAGS_tests_integration_queries_ = $(MONGOC_CFLAGS)
+$(eval $(call program,tests/queries/replay_wire,tests/integration/queries/replay_wire.c,fieldguardd-query-tests fieldguardd-query fieldguard-schema fieldguard-base,$(MONGOC_LIBS) $(PCRE2_LIBS) -lm))
+TEST_ARTIFACTS += $(B)/tests/queries/replay_wire
