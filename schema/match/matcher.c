@@ -199,13 +199,9 @@ check_document (const fg_matcher *matcher, const uint8_t *doc, size_t len, size_
 static bool
 is_accepted (const fg_matcher *matcher, const uint8_t *doc, size_t len)
 {
-   fg_value value = fg_value_of_document (doc, len);
-   fg_cursor cursor;
+   const fg_value value = {BSON_OBJECT, doc, len};
    fg_eval ev;
 
-   if (!fg_cursor_open (&cursor, &value)) {
-      return false;
-   }
    fg_eval_begin (&ev, matcher);
    bool accepted = fg_plan_accepts (matcher->plan, &ev, &value);
    fg_eval_end (&ev);

@@ -47,6 +47,7 @@ typedef struct fg_plan_spot {
 
 typedef struct fg_plan_slot {
    uint64_t head, tail; /* schema/words.h */
+   uint64_t mask; /* of the first eight bytes: the name and, when they hold it, the NUL behind it */
    uint32_t len; /* FG_PLAN_NONE: an empty slot */
    uint32_t name; /* offset into the names */
    uint32_t spot;
@@ -61,6 +62,7 @@ typedef struct fg_plan_state {
    uint64_t required; /* bits of the names that must be there, when there are at most 64 */
    uint32_t required_words; /* else: where those bits stand in `words` */
    uint32_t slots, slot_bits; /* log2 of how many; none when n_names is 0 */
+   uint32_t order; /* slots of the names as the schema lists them, behind them slot 0, which no name matches */
    uint32_t n_names;
    uint32_t allowed, n_allowed; /* patternProperties and additionalProperties: nodes, each asked for every element */
    bool patterns; /* ... some have patterns: asked even for a slot that is `allowed` */
@@ -73,6 +75,7 @@ struct fg_plan {
    const fg_plan_state *states;
    const fg_plan_spot *spots;
    const fg_plan_slot *slots;
+   const uint32_t *order;
    const fg_plan_op *ops;
    const uint64_t *words;
    const char *names;

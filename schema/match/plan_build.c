@@ -10,6 +10,7 @@ typedef struct spot_terms {
    fg_plan_spot spot;
    fg_vec ops;
    fg_terms *object, *array; /* for the states */
+   fg_terms **object_end, **array_end;
 } spot_terms;
 
 fg_terms *
@@ -108,13 +109,16 @@ is_fle2 (const fg_node *node)
    return (node->kind == N_FLE2_PATH || node->kind == N_FLE2_VALUE) && node->path && node->path->n_parts == 1;
 }
 
+/* At the end: the order of the schema is the order in which its names are expected. */
 static bool
-push (fg_plan_builder *b, fg_terms **list, const fg_node *node)
+push (fg_plan_builder *b, fg_terms ***end, const fg_node *node)
 {
-   fg_terms *term = fg_plan_term (b, node, false, *list);
-
-   *list = term ? term : *list;
-   return term != NULL;
+   **end = fg_plan_term (b, node, false, NULL);
+   if (!**end) {
+      return false;
+   }
+   *end = &(**end)->next;
+   return true;
 }
 
 /* What the value is itself tested for, where a field with that name stands in a document. */
@@ -128,7 +132,7 @@ sort_leaf (fg_plan_builder *b, spot_terms *s, const fg_node *node)
    }
    s->spot.types &= ~ARRAYS;
    for (uint32_t i = 0; i < node->n_kids; i++) {
-      if (!push (b, &s->object, node->kids[i])) {
+      if (!push (b, &s->object_end, node->kids[i])) {
          return false;
       }
    }
@@ -136,7 +140,7 @@ sort_leaf (fg_plan_builder *b, spot_terms *s, const fg_node *node)
 }
 
 static bool
-sort_inside (fg_plan_builder *b, spot_terms *s, const fg_node *node, fg_terms **list, uint32_t type, uint32_t depth)
+sort_inside (fg_plan_builder *b, spot_terms *s, const fg_node *node, fg_terms ***list, uint32_t type, uint32_t depth)
 {
    if (!node->lenient) {
       s->spot.types &= type;
@@ -149,7 +153,7 @@ sort (fg_plan_builder *b, spot_terms *s, const fg_node *node, uint32_t depth)
 {
    if (node->path) {
       return (is_field_leaf (node) || is_fle2 (node)) && depth > 0
-                ? push (b, &s->object, node)
+                ? push (b, &s->object_end, node)
                 : add_node_op (b, s, FG_PLAN_NODE, FG_PLAN_ALL_TYPES, node);
    }
    switch ((int)node->kind) {
@@ -182,10 +186,10 @@ sort (fg_plan_builder *b, spot_terms *s, const fg_node *node, uint32_t depth)
       break;
    }
    if (is_inside_object (node)) {
-      return sort_inside (b, s, node, &s->object, OBJECTS, depth);
+      return sort_inside (b, s, node, &s->object_end, OBJECTS, depth);
    }
    if (is_inside_array (node)) {
-      return sort_inside (b, s, node, &s->array, ARRAYS, depth);
+      return sort_inside (b, s, node, &s->array_end, ARRAYS, depth);
    }
    return add_node_op (b, s, FG_PLAN_NODE, tested_types (node), node);
 }
@@ -212,11 +216,12 @@ finish_spot (fg_plan_builder *b, spot_terms *s, uint32_t *number)
 bool
 fg_plan_build_spot (fg_plan_builder *b, const fg_terms *terms, uint32_t depth, uint32_t *number)
 {
-   spot_terms s = {
-      {FG_PLAN_ALL_TYPES, 0, 0, FG_PLAN_NONE, FG_PLAN_NONE}, {NULL, 0, 0, sizeof (fg_plan_op)}, NULL, NULL};
+   spot_terms s = {.spot = {FG_PLAN_ALL_TYPES, 0, 0, FG_PLAN_NONE, FG_PLAN_NONE}, .ops = {.item = sizeof (fg_plan_op)}};
    bool ok = true;
 
    *number = 0;
+   s.object_end = &s.object;
+   s.array_end = &s.array;
    for (; ok && terms; terms = terms->next) {
       ok = terms->leaf ? sort_leaf (b, &s, terms->node) : sort (b, &s, terms->node, depth);
    }
@@ -255,6 +260,7 @@ finish (fg_plan_builder *b, uint32_t root)
    plan->states = keep (b->parser, &b->states, &ok);
    plan->spots = keep (b->parser, &b->spots, &ok);
    plan->slots = keep (b->parser, &b->slots, &ok);
+   plan->order = keep (b->parser, &b->order, &ok);
    plan->ops = keep (b->parser, &b->ops, &ok);
    plan->words = keep (b->parser, &b->words, &ok);
    plan->names = keep (b->parser, &b->names, &ok);
@@ -270,6 +276,7 @@ fg_plan_build (fg_parser *parser, const fg_node *root, const fg_plan **out)
                         .states = {.item = sizeof (fg_plan_state)},
                         .spots = {.item = sizeof (fg_plan_spot)},
                         .slots = {.item = sizeof (fg_plan_slot)},
+                        .order = {.item = sizeof (uint32_t)},
                         .ops = {.item = sizeof (fg_plan_op)},
                         .words = {.item = sizeof (uint64_t)},
                         .names = {.item = 1},
@@ -277,7 +284,13 @@ fg_plan_build (fg_parser *parser, const fg_node *root, const fg_plan **out)
    const fg_terms terms = {root, false, NULL};
    uint32_t number = 0;
 
-   bool ok = fg_vec_add (&b.spots, 1) && fg_plan_build_spot (&b, &terms, FG_PLAN_DEPTH, &number);
+   /* Spot 0 asks nothing, slot 0 matches nothing, order 0 expects nothing. */
+   fg_plan_slot *none = fg_vec_add (&b.slots, 1);
+   bool ok = none && fg_vec_add (&b.spots, 1) && fg_vec_add (&b.order, 1);
+   if (ok) {
+      *none = (fg_plan_slot){.head = 1, .len = FG_PLAN_NONE};
+   }
+   ok = ok && fg_plan_build_spot (&b, &terms, FG_PLAN_DEPTH, &number);
    const fg_plan_spot *spot = FG_VEC_AT (&b.spots, fg_plan_spot, number);
    if (ok && number != 0 && !b.too_wide && spot->object != FG_PLAN_NONE) {
       *out = finish (&b, number);
@@ -286,6 +299,7 @@ fg_plan_build (fg_parser *parser, const fg_node *root, const fg_plan **out)
    fg_vec_free (&b.states);
    fg_vec_free (&b.spots);
    fg_vec_free (&b.slots);
+   fg_vec_free (&b.order);
    fg_vec_free (&b.ops);
    fg_vec_free (&b.words);
    fg_vec_free (&b.names);

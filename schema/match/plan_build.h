@@ -27,7 +27,7 @@ typedef struct fg_plan_exit {
 
 typedef struct fg_plan_builder {
    fg_parser *parser;
-   fg_vec states, spots, slots, ops, words, names, nodes;
+   fg_vec states, spots, slots, order, ops, words, names, nodes;
    uint32_t seen_words; /* in use along the path that is being built */
    bool too_wide; /* more than FG_PLAN_SEEN_WORDS: there will be no plan */
 } fg_plan_builder;

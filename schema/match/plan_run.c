@@ -83,6 +83,7 @@ typedef struct frame {
    const fg_plan_state *state;
    uint64_t seen; /* names met, when there are at most 64 */
    uint64_t count; /* elements so far */
+   const uint32_t *order; /* the name expected next */
    uint32_t words; /* first of the words of names met otherwise */
 } frame;
 
@@ -113,6 +114,7 @@ open_state (run *r, frame *top, uint32_t words, const fg_plan_state *state, cons
    top->state = state;
    top->seen = 0;
    top->count = 0;
+   top->order = r->plan->order + state->order;
    top->words = words;
    if (__builtin_expect (state->n_names > 64, 0)) {
       memset (r->seen + words, 0, (state->n_names + 63) / 64 * sizeof r->seen[0]);
@@ -194,8 +196,6 @@ static bool
 op_holds (run *r, const fg_plan_op *op, const fg_value *value)
 {
    switch (op->kind) {
-   case FG_PLAN_ENCRYPTED:
-      return is_encrypted (op, value);
    case FG_PLAN_MIN_LENGTH:
    case FG_PLAN_MAX_LENGTH:
       return has_length (op, value);
@@ -221,7 +221,10 @@ meets (run *r, uint32_t number, const fg_value *value, bool *opened)
    }
    for (uint32_t i = 0; i < spot->n_ops; i++) {
       const fg_plan_op *op = r->plan->ops + spot->ops + i;
-      if ((op->types & bit) && !op_holds (r, op, value)) {
+      if (!(op->types & bit)) {
+         continue;
+      }
+      if (op->kind == FG_PLAN_ENCRYPTED ? !is_encrypted (op, value) : !op_holds (r, op, value)) {
          return false;
       }
    }
@@ -234,6 +237,18 @@ meets (run *r, uint32_t number, const fg_value *value, bool *opened)
    uint32_t words = top ? top->words + (names > 64 ? (names + 63) / 64 : 0) : 0;
    *opened = true;
    return open_state (r, top ? top + 1 : r->frames, words, r->plan->states + inside, value);
+}
+
+/* Whether the name is that of the slot, whose length it then has. Documents tend to have their fields in the order of the schema: a comparison that comes out as expected
+ * lets the processor go on with the next element before it has found the end of this one's name. */
+INLINE bool
+is_expected (const fg_plan_slot *slot, const char *name, size_t room)
+{
+   if (room < 24 || (fg_read_word (name) & slot->mask) != slot->head) {
+      return false;
+   }
+   const size_t len = slot->len;
+   return len < 8 || (len <= 16 && name[len] == 0 && (len == 8 || fg_read_word (name + len - 8) == slot->tail));
 }
 
 INLINE const fg_plan_slot *
@@ -283,10 +298,10 @@ starts_sound (const fg_value *array)
 
 /* A field: *spot is what its value must meet, 0 for a name that says nothing, or says it for the second time. */
 INLINE bool
-enter_field (run *r, frame *top, const char *name, size_t len, const fg_value *value, uint32_t *spot)
+enter_field (run *r, frame *top, const fg_plan_slot *slot, const char *name, size_t len, const fg_value *value,
+             uint32_t *spot)
 {
    const fg_plan_state *state = top->state;
-   const fg_plan_slot *slot = find_slot (r, state, name, len);
 
    *spot = 0;
    if (__builtin_expect (state->n_allowed && (state->patterns || !slot || !slot->allowed), 0)) {
@@ -308,55 +323,74 @@ enter_field (run *r, frame *top, const char *name, size_t len, const fg_value *v
    return true;
 }
 
-/* The element at *at, which is not the end; the next one's place in *at. */
+/* What the filter lets through. slot: of its name, where that is known already. *opened: its value is the top frame now. */
 INLINE bool
-take_element (run *r, const uint8_t **at)
+take_element (run *r, const fg_plan_slot *slot, const uint8_t *at, size_t name_len, const uint8_t *data, size_t size,
+              bool *opened)
 {
    frame *top = r->top;
-   const fg_plan_state *state = top->state;
-   const char *const name = (const char *)*at + 1;
-   const size_t len = fg_name_length (name, r->start, r->limit);
-   fg_value value = {**at, *at + len + 2, 0};
-   uint32_t spot = state->items;
-   bool opened;
+   const char *name = (const char *)at + 1;
+   const fg_value value = {*at, data, size};
+   uint32_t spot = top->state->items;
 
-   if (__builtin_expect (value.data > top->last, 0)) {
-      return false;
+   *opened = false;
+   if (!top->state->array) {
+      slot = slot ? slot : find_slot (r, top->state, name, name_len);
+      top->order = slot ? r->plan->order + top->state->order + slot->bit + 1 : top->order;
+      if (!enter_field (r, top, slot, name, name_len, &value, &spot)) {
+         return false;
+      }
    }
-   value.len = value_size (value.type, value.data, (size_t)(top->last - value.data));
-   if (__builtin_expect (value.len == BAD_SIZE, 0)) {
-      return false;
-   }
-   *at = value.data + value.len;
-   top->count++;
-   if (!(state->filter >> fg_name_filter_bit (name, len) & 1)) {
-      return true;
-   }
-   if (!state->array && !enter_field (r, top, name, len, &value, &spot)) {
-      return false;
-   }
-   if (spot == 0) {
-      return true;
-   }
-   if (!meets (r, spot, &value, &opened)) {
-      return false;
-   }
-   if (opened) {
-      *at = value.data + 4;
-   }
-   return true;
+   return spot == 0 || meets (r, spot, &value, opened);
 }
 
+/* Hops from element to element; those that lead nowhere cost a name's end, a size and a bit of the filter. */
 static bool
 walk (run *r, const uint8_t *at)
 {
+   const char *const start = r->start, *const limit = r->limit;
+   const fg_plan_slot *const slots = r->plan->slots;
+   const uint8_t *last = r->top->last;
+   const uint32_t *order = r->top->order;
+   uint64_t filter = r->top->state->filter, count = 0;
+   bool opened;
+
    for (;;) {
-      if (at < r->top->last) {
-         if (!take_element (r, &at)) {
+      while (at < last) {
+         const uint8_t *const element = at;
+         const char *const name = (const char *)at + 1;
+         const fg_plan_slot *slot = slots + *order;
+         size_t len = slot->len;
+         if (!is_expected (slot, name, (size_t)(limit - name))) {
+            len = fg_name_length (name, start, limit);
+            slot = NULL;
+         }
+         const uint8_t *const value = at + len + 2;
+         if (__builtin_expect (value > last, 0)) {
             return false;
          }
-         continue;
+         const size_t size = value_size (*at, value, (size_t)(last - value));
+         if (__builtin_expect (size == BAD_SIZE, 0)) {
+            return false;
+         }
+         at = value + size;
+         count++;
+         if (!slot && !(filter >> fg_name_filter_bit (name, len) & 1)) {
+            continue;
+         }
+         if (!take_element (r, slot, element, len, value, size, &opened)) {
+            return false;
+         }
+         if (opened) {
+            r->top[-1].count = count;
+            count = 0;
+            at = value + 4;
+            last = r->top->last;
+            filter = r->top->state->filter;
+         }
+         order = r->top->order;
       }
+      r->top->count = count;
       if (!is_complete (r, r->top)) {
          return false;
       }
@@ -366,6 +400,10 @@ walk (run *r, const uint8_t *at)
       }
       r->top--;
       at++;
+      count = r->top->count;
+      last = r->top->last;
+      order = r->top->order;
+      filter = r->top->state->filter;
    }
 }
 
@@ -374,9 +412,13 @@ fg_plan_accepts (const fg_plan *plan, fg_eval *ev, const fg_value *document)
 {
    frame frames[FG_PLAN_DEPTH + 1];
    uint64_t seen[FG_PLAN_SEEN_WORDS];
-   const char *start = (const char *)document->data;
-   run r = {plan, ev, start, start + document->len, NULL, frames, seen};
+   const uint8_t *bytes = document->data;
+   const size_t len = document->len;
    bool opened;
 
-   return meets (&r, plan->root, document, &opened) && opened && walk (&r, document->data + 4);
+   if (len < 5 || fg_read_u32le (bytes) != len || bytes[len - 1] != 0) {
+      return false;
+   }
+   run r = {plan, ev, (const char *)bytes, (const char *)bytes + len, NULL, frames, seen};
+   return meets (&r, plan->root, document, &opened) && opened && walk (&r, bytes + 4);
 }

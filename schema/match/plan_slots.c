@@ -75,6 +75,11 @@ fill (fg_plan_builder *b, fg_plan_state *state, const uint32_t *table, const wor
       return false;
    }
    state->slots = (uint32_t)(b->slots.n - size);
+   uint32_t *order = fg_vec_add (&b->order, (size_t)state->n_names + 1);
+   if (!order) {
+      return false;
+   }
+   state->order = (uint32_t)(b->order.n - state->n_names - 1);
    for (size_t at = 0; at < size; at++) {
       if (!table[at]) {
          slots[at].len = FG_PLAN_NONE;
@@ -86,14 +91,16 @@ fill (fg_plan_builder *b, fg_plan_state *state, const uint32_t *table, const wor
          return false;
       }
       memcpy (name, exits[i].name, exits[i].len);
-      slots[at] = (fg_plan_slot){words[i].head,
-                                 words[i].tail,
-                                 words[i].len,
-                                 (uint32_t)(b->names.n - exits[i].len - 1),
-                                 spots[i],
-                                 i,
-                                 is_allowed (b, state, &exits[i]),
-                                 exits[i].peek};
+      slots[at] = (fg_plan_slot){.head = words[i].head,
+                                 .tail = words[i].tail,
+                                 .mask = words[i].len < 7 ? ((uint64_t)1 << 8 * (words[i].len + 1)) - 1 : UINT64_MAX,
+                                 .len = words[i].len,
+                                 .name = (uint32_t)(b->names.n - exits[i].len - 1),
+                                 .spot = spots[i],
+                                 .bit = i,
+                                 .allowed = is_allowed (b, state, &exits[i]),
+                                 .peek = exits[i].peek};
+      order[i] = state->slots + (uint32_t)at;
    }
    return true;
 }
