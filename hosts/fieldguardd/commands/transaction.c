@@ -7,7 +7,6 @@
 
 #define CODE_INVALID_LENGTH 16
 #define CODE_INVALID_OPTIONS 72
-#define CODE_SHUTDOWN 91
 #define CODE_WRITE_CONFLICT 112
 #define CODE_COMMAND_FAILED 125
 #define CODE_SNAPSHOT_UNAVAILABLE 246
@@ -138,31 +137,34 @@ reset (fgd_reply *reply)
    bson_reinit (&reply->body);
 }
 
-/* Whoever sees this label starts the whole transaction again. */
 static void
-label_transient (fgd_reply *reply, bool commit)
+append_label (fgd_reply *reply, const char *label)
 {
    bson_t labels;
-   bool transient = false;
 
-   if (reply->error.domain == FG_ERROR_SERVER) {
-      switch (reply->error.code) {
-      case CODE_WRITE_CONFLICT:
-      case CODE_SNAPSHOT_UNAVAILABLE:
-      case CODE_NO_SUCH_TRANSACTION:
-         transient = true;
-         break;
-      case CODE_SHUTDOWN:
-         transient = !commit;
-         break;
-      default:
-         break;
-      }
+   bson_append_array_begin (&reply->body, "errorLabels", -1, &labels);
+   bson_append_utf8 (&labels, "0", -1, label, -1);
+   bson_append_array_end (&reply->body, &labels);
+}
+
+/* Whoever sees this label starts the whole transaction again. */
+static void
+label_transient (fgd_reply *reply)
+{
+   int32_t code = reply->error.domain == FG_ERROR_SERVER ? reply->error.code : 0;
+
+   if (code == CODE_WRITE_CONFLICT || code == CODE_SNAPSHOT_UNAVAILABLE || code == CODE_NO_SUCH_TRANSACTION) {
+      append_label (reply, "TransientTransactionError");
    }
-   if (transient) {
-      bson_append_array_begin (&reply->body, "errorLabels", -1, &labels);
-      bson_append_utf8 (&labels, "0", -1, "TransientTransactionError", -1);
-      bson_append_array_end (&reply->body, &labels);
+}
+
+void
+fgd_label_shutdown (const fgd_request *request, fgd_reply *reply)
+{
+   if (request->logical.in_transaction && !ends_transaction (request->name)) {
+      append_label (reply, "TransientTransactionError");
+   } else if (request->logical.has_number) {
+      append_label (reply, "RetryableWriteError");
    }
 }
 
@@ -183,7 +185,7 @@ run_statement (const fgd_command *command, fgd_request *request, fgd_reply *repl
    const fgd_logical *logical = &request->logical;
 
    if (!fgd_transaction_enter (writer, logical, request->client, &request->txn, &reply->error)) {
-      label_transient (reply, false);
+      label_transient (reply);
       return;
    }
    if (!fgd_request_expired (request, &reply->error)) {
@@ -199,7 +201,7 @@ run_statement (const fgd_command *command, fgd_request *request, fgd_reply *repl
    if (statement_failed (reply)) {
       fgd_transaction_drop (fgd_txn_store (writer), logical->lsid, logical->number);
    }
-   label_transient (reply, false);
+   label_transient (reply);
 }
 
 /* --- a retryable write ------------------------------------------------------------------------------------------------- */
@@ -365,7 +367,7 @@ static void
 run_commit (fgd_request *request, fgd_reply *reply)
 {
    if (!fgd_transaction_commit (request->txn, &request->logical, request->client, &reply->error)) {
-      label_transient (reply, true);
+      label_transient (reply);
    }
 }
 
@@ -373,7 +375,7 @@ static void
 run_abort (fgd_request *request, fgd_reply *reply)
 {
    if (!fgd_transaction_abort (request->txn, &request->logical, &reply->error)) {
-      label_transient (reply, false);
+      label_transient (reply);
    }
 }
 

@@ -19,6 +19,9 @@ void fgd_command_run (const fgd_command *command, fgd_request *request, fgd_repl
 /* The batch in which the command ran was lost: a transaction whose statement it was is aborted. Writer thread. */
 void fgd_command_batch_failed (const fgd_request *request, fgd_store *store);
 
+/* The server ends before the command could run: tells a driver that the transaction, or this retryable command, may be tried again elsewhere. */
+void fgd_label_shutdown (const fgd_request *request, fgd_reply *reply);
+
 /* The answer of the index-th statement, when it was executed before. False for what is no retryable write. */
 bool fgd_statement_find (fgd_request *request, size_t index, fgd_statement_result *result);
 /* Remembers it. True for what is no retryable write. */

@@ -303,6 +303,7 @@ fgd_op_dispatch (fgd_op *op)
       finish (op);
    } else if (conn->net->stopping) {
       fg_error_set (error, FG_ERROR_SERVER, CODE_SHUTDOWN, NULL, "The server is in shutdown");
+      fgd_label_shutdown (&op->request, &op->reply);
       finish (op);
    } else {
       run (op);

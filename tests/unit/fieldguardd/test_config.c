@@ -66,6 +66,7 @@ test_defaults (void)
    CU_ASSERT_STRING_EQUAL (config.bind_ip, "localhost");
    CU_ASSERT_STRING_EQUAL (config.db_path, "/data/db");
    CU_ASSERT_PTR_NULL (config.log_path);
+   CU_ASSERT_PTR_NULL (config.repl_set);
    CU_ASSERT_EQUAL (config.n_modules, 0);
    finish ();
 }
@@ -86,6 +87,9 @@ test_flags (void)
    CU_ASSERT_STRING_EQUAL (config.settings[1].value, "/a=b");
    CU_ASSERT_EQUAL (config.argc, 13);
    finish ();
+   CU_ASSERT_TRUE (parse ("--replSet rs0", NULL));
+   CU_ASSERT_STRING_EQUAL (config.repl_set, "rs0");
+   finish ();
    CU_ASSERT_TRUE (parse ("--version", NULL) && config.version);
    finish ();
    CU_ASSERT_TRUE (parse ("-h", NULL) && config.help);
@@ -101,6 +105,8 @@ test_bad_flags (void)
    refused ("--port 1 --port 2", NULL, "port", "Multiple occurrences");
    refused ("--port 65536", NULL, "port", "0 to 65535");
    refused ("--port 1x", NULL, "port", "whole number");
+   refused ("--replSet=", NULL, "replSet", "1 to 127 characters");
+   refused ("--replSet rs0/localhost:27017", NULL, "replSet", "without '/'");
    refused ("--setParameter novalue", NULL, "setParameter", "NAME=VALUE");
    refused ("--logappend=1", NULL, "logappend", "takes no value");
    refused ("--config /nonexistent/file", NULL, "/nonexistent/file", "No such file");
