@@ -2,6 +2,7 @@
 #include "client/keys/rewrap.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define DEFAULT_PARALLEL 4u
@@ -30,6 +31,7 @@ typedef struct crew {
    size_t n_finished; /* no thread will touch them again */
    unsigned working;
    int streak;
+   atomic_bool present_is_out; /* the KMS of the present wrappings does not answer */
    bool ended; /* nobody takes another key */
    fg_error why; /* of a streak */
 } crew;
@@ -184,20 +186,36 @@ take_given (const fg_rewrap_run *run, fg_rewrap_key *key, const fg_secret *dek, 
    return keep (key, key->given->master_key, key->given->material, key->given->len, err) && prove (run, key, dek, err);
 }
 
+/* Where the new wrapping is known to be of this key, the present one is opened for a second proof, as long as its KMS answers. */
+static bool
+open_present (crew *c, const fg_rewrap_key *key, fg_secret **dek, fg_error *err)
+{
+   const fg_key_document *doc = &key->parsed;
+   bool on_record = key->given && key->given->on_record;
+
+   if (on_record && atomic_load (&c->present_is_out)) {
+      return true;
+   }
+   bool ok = unwrap (c->run, &doc->master_key, doc->material, doc->material_len, dek, err);
+   if (!ok && on_record) {
+      atomic_store (&c->present_is_out, true);
+      fg_error_clear (err);
+   }
+   return ok || on_record;
+}
+
 static fg_rewrap_outcome
-rewrap_one (const fg_rewrap_run *run, fg_rewrap_key *key, fg_error *err)
+rewrap_one (crew *c, fg_rewrap_key *key, fg_error *err)
 {
    fg_secret *dek = NULL;
 
    if (!fg_key_document_parse (key->document, &key->parsed, err)) {
       return FG_REWRAP_NO_KEY;
    }
-   bool opened = unwrap (run, &key->parsed.master_key, key->parsed.material, key->parsed.material_len, &dek, err);
-   if (!opened && !(key->given && key->given->on_record)) {
+   if (!open_present (c, key, &dek, err)) {
       return FG_REWRAP_NOT_OPENED;
    }
-   fg_error_clear (err);
-   bool ok = key->given ? take_given (run, key, dek, err) : wrap_anew (run, key, dek, err);
+   bool ok = key->given ? take_given (c->run, key, dek, err) : wrap_anew (c->run, key, dek, err);
    fg_secret_free (dek);
    return ok ? FG_REWRAP_READY : FG_REWRAP_NOT_WRAPPED;
 }
@@ -265,7 +283,7 @@ work (void *ctx)
 
    while ((key = take_key (c))) {
       fg_error err = {0};
-      fg_rewrap_outcome outcome = rewrap_one (c->run, key, &err);
+      fg_rewrap_outcome outcome = rewrap_one (c, key, &err);
       finish_key (c, key, outcome, &err);
    }
    pthread_mutex_lock (&c->mutex);
