@@ -9,6 +9,7 @@ static const fg_verb verbs[] = {
    {"show", "one key's document", fg_keys_show},
    {"alt-name", "add or remove an alt name", fg_keys_alt_name},
    {"delete", "delete a key: what it encrypted can never be read again", fg_keys_delete},
+   {"migrate", "move keys to another master key, with a journal: resumable, revocable", fg_keys_migrate},
    {"rewrap", "wrap keys anew, under the same master key or another", fg_keys_rewrap},
 };
 

@@ -11,6 +11,10 @@ static const char help[] = "usage: fieldguard keys rewrap --key-vault VAULT --km
                            "Every new wrapping is opened again and compared before the first document is changed, and "
                            "a document is changed only if it still is what was\n"
                            "read. Data stays as it is: no ciphertext changes.\n"
+                           "\n"
+                           "With --journal FILE it goes key by key instead, backed up, resumable and revocable: "
+                           "--backup, --parallel, --rate, --dry-run and\n"
+                           "--rollback are then as in `fieldguard keys migrate --help`.\n"
                            "\n" FG_KEYS_OPTIONS "  --filter JSON        which keys; all without it. Vaults in files "
                            "know equality and $in on _id, keyAltNames, status and\n"
                            "                       masterKey.<field>\n"
@@ -35,6 +39,18 @@ rewrap (fg_cli_client *c, const bson_t *filter, fg_rewrap_result *result, fg_err
    return ok;
 }
 
+/* With a journal it is a migration from a provider to itself, or to another. */
+static bool
+has_journal (int argc, char **argv)
+{
+   for (int i = 1; i < argc; i++) {
+      if (strcmp (argv[i], "--journal") == 0 || strncmp (argv[i], "--journal=", 10) == 0) {
+         return true;
+      }
+   }
+   return false;
+}
+
 int
 fg_keys_rewrap (int argc, char **argv)
 {
@@ -42,6 +58,10 @@ fg_keys_rewrap (int argc, char **argv)
    fg_rewrap_result result = {0};
    bson_t *filter = NULL;
    fg_error err = {0};
+
+   if (has_journal (argc, argv)) {
+      return fg_keys_rewrap_journalled (argc, argv);
+   }
    int status = fg_cli_client_parse (&c, argc, argv, FG_CLI_FILTER | FG_CLI_MASTER, help);
 
    if (status >= 0) {

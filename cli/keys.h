@@ -19,5 +19,8 @@ int fg_keys_show (int argc, char **argv);
 int fg_keys_alt_name (int argc, char **argv);
 int fg_keys_delete (int argc, char **argv);
 int fg_keys_rewrap (int argc, char **argv);
+int fg_keys_migrate (int argc, char **argv);
+/* `keys rewrap` with --journal. */
+int fg_keys_rewrap_journalled (int argc, char **argv);
 
 #endif /* FG_CLI_KEYS_H */
