@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
 
+#include "cli/arguments.h"
 #include "cli/check_report.h"
 #include "cli/documents.h"
 #include "cli/options_file.h"
@@ -38,15 +39,6 @@ typedef struct job {
    fg_check_summary counts;
 } job;
 
-enum { OPT_OPTIONS = 256, OPT_STRICT, OPT_FORMAT, OPT_SUMMARY, OPT_HELP };
-
-static const struct option long_options[] = {{"options", required_argument, NULL, OPT_OPTIONS},
-                                             {"strict", no_argument, NULL, OPT_STRICT},
-                                             {"format", required_argument, NULL, OPT_FORMAT},
-                                             {"summary", no_argument, NULL, OPT_SUMMARY},
-                                             {"help", no_argument, NULL, OPT_HELP},
-                                             {NULL, 0, NULL, 0}};
-
 static bool
 set_format (job *j, const char *name)
 {
@@ -60,32 +52,18 @@ set_format (job *j, const char *name)
 static int
 parse_arguments (job *j, int argc, char **argv)
 {
-   int option;
+   const char *format = NULL;
+   const fg_argument arguments[] = {{"options", &j->options_path, NULL},
+                                    {"strict", NULL, &j->strict},
+                                    {"format", &format, NULL},
+                                    {"summary", NULL, &j->summary}};
+   int status = fg_arguments_read ("check", help, arguments, sizeof arguments / sizeof *arguments, argc, argv);
 
-   opterr = 0;
-   optind = 1;
-   while ((option = getopt_long (argc, argv, "", long_options, NULL)) != -1) {
-      switch (option) {
-      case OPT_OPTIONS:
-         j->options_path = optarg;
-         break;
-      case OPT_STRICT:
-         j->strict = true;
-         break;
-      case OPT_FORMAT:
-         if (!set_format (j, optarg)) {
-            return fg_cli_usage ("check", "check: --format is json or bson");
-         }
-         break;
-      case OPT_SUMMARY:
-         j->summary = true;
-         break;
-      case OPT_HELP:
-         fputs (help, stdout);
-         return FG_EXIT_OK;
-      default:
-         return fg_cli_usage ("check", "check: unknown option, or its argument is missing: %s", argv[optind - 1]);
-      }
+   if (status >= 0) {
+      return status;
+   }
+   if (format && !set_format (j, format)) {
+      return fg_cli_usage ("check", "check: --format is json or bson");
    }
    if (!j->options_path || argc - optind > 1) {
       return fg_cli_usage ("check", "check: --options is needed, and one DOCS at most");

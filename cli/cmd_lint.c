@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
 
+#include "cli/arguments.h"
 #include "cli/lint.h"
 #include "cli/options_file.h"
 
@@ -24,13 +25,6 @@ static const char help[] =
    "\n"
    "Exit status: 0 nothing, or only what is informational; 1 advice; 2 it does not parse, or cannot be read.\n";
 
-enum { OPT_OPTIONS = 256, OPT_JSON, OPT_HELP };
-
-static const struct option long_options[] = {{"options", required_argument, NULL, OPT_OPTIONS},
-                                             {"json", no_argument, NULL, OPT_JSON},
-                                             {"help", no_argument, NULL, OPT_HELP},
-                                             {NULL, 0, NULL, 0}};
-
 typedef struct job {
    const char *path;
    bool json;
@@ -42,24 +36,11 @@ typedef struct job {
 static int
 parse_arguments (job *j, int argc, char **argv)
 {
-   int option;
+   const fg_argument arguments[] = {{"options", &j->path, NULL}, {"json", NULL, &j->json}};
+   int status = fg_arguments_read ("lint", help, arguments, sizeof arguments / sizeof *arguments, argc, argv);
 
-   opterr = 0;
-   optind = 1;
-   while ((option = getopt_long (argc, argv, "", long_options, NULL)) != -1) {
-      switch (option) {
-      case OPT_OPTIONS:
-         j->path = optarg;
-         break;
-      case OPT_JSON:
-         j->json = true;
-         break;
-      case OPT_HELP:
-         fputs (help, stdout);
-         return FG_EXIT_OK;
-      default:
-         return fg_cli_usage ("lint", "lint: unknown option, or its argument is missing: %s", argv[optind - 1]);
-      }
+   if (status >= 0) {
+      return status;
    }
    return j->path && optind == argc ? -1 : fg_cli_usage ("lint", "lint: --options is needed, and nothing beside it");
 }
