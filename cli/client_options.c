@@ -282,8 +282,8 @@ open_uri_file (const char *path, fg_error *err)
    return vault;
 }
 
-static fg_key_vault *
-open_vault (const char *where, bool create, fg_error *err)
+fg_key_vault *
+fg_cli_open_vault (const char *where, bool create, fg_error *err)
 {
    if (where[0] == '@') {
       return open_uri_file (where + 1, err);
@@ -343,7 +343,7 @@ fg_cli_client_open (fg_cli_client *c, bool create, fg_error *err)
          return false;
       }
    }
-   c->vault = open_vault (c->key_vault, create, err);
+   c->vault = fg_cli_open_vault (c->key_vault, create, err);
    if (c->vault) {
       c->client = open_client (c, file, err);
    }
@@ -378,8 +378,8 @@ digit (char c)
 }
 
 /* Hyphens may stand anywhere. */
-static bool
-parse_uuid (const char *text, uint8_t id[FG_KEY_ID_LEN])
+bool
+fg_cli_parse_uuid (const char *text, uint8_t id[FG_KEY_ID_LEN])
 {
    size_t n = 0;
 
@@ -422,7 +422,7 @@ fg_cli_client_find_key (fg_cli_client *c, uint8_t id[FG_KEY_ID_LEN], bson_t **do
       return fg_error_set (err, FG_ERROR_USAGE, FG_E_INVALID, NULL,
                            "name the key by --key-id or by one --key-alt-name");
    }
-   if (c->key_id && !parse_uuid (c->key_id, id)) {
+   if (c->key_id && !fg_cli_parse_uuid (c->key_id, id)) {
       return fg_error_set (err, FG_ERROR_USAGE, FG_E_INVALID, NULL, "--key-id: %s is no UUID", c->key_id);
    }
    bool ok = c->key_id ? fg_client_get_key (c->client, id, document, err)

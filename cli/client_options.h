@@ -44,6 +44,8 @@ int fg_cli_client_parse (fg_cli_client *c, int argc, char **argv, unsigned accep
 /* Opens vault and client. create: a vault file that does not exist begins empty. */
 bool fg_cli_client_open (fg_cli_client *c, bool create, fg_error *err) FG_WARN_UNUSED;
 void fg_cli_client_close (fg_cli_client *c);
+/* A vault by what --key-vault takes. */
+fg_key_vault *fg_cli_open_vault (const char *where, bool create, fg_error *err) FG_WARN_UNUSED;
 
 /* The key that --key-id or the one --key-alt-name names; the document is the caller's. */
 bool fg_cli_client_find_key (fg_cli_client *c, uint8_t id[FG_KEY_ID_LEN], bson_t **document,
@@ -56,6 +58,7 @@ void fg_cli_wipe_document (bson_t *document);
 /* Whether every piece of memory that OpenSSL frees is wiped in this process. */
 bool fg_cli_openssl_is_cleansed (fg_error *err) FG_WARN_UNUSED;
 
+bool fg_cli_parse_uuid (const char *text, uint8_t id[FG_KEY_ID_LEN]) FG_WARN_UNUSED;
 void fg_cli_uuid_text (const uint8_t id[FG_KEY_ID_LEN], char text[37]);
 
 #endif /* FG_CLI_CLIENT_OPTIONS_H */

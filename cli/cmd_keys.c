@@ -11,6 +11,7 @@ static const fg_verb verbs[] = {
    {"delete", "delete a key: what it encrypted can never be read again", fg_keys_delete},
    {"migrate", "move keys to another master key, with a journal: resumable, revocable", fg_keys_migrate},
    {"rewrap", "wrap keys anew, under the same master key or another", fg_keys_rewrap},
+   {"shred", "delete keys, and end the master key with which backups could open them", fg_keys_shred},
 };
 
 static int
