@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# ci/clients.sh FOLDER: sets up the test clients that Debian does not ship (pymongo from PyPI; the Node driver and mongosh from npm) below
-# FOLDER, once. For each client that cannot be had it leaves FOLDER/<client>.missing with the reason, which the test then gives as its skip.
+# ci/clients.sh FOLDER: sets up the test clients that Debian does not ship (pymongo, moto and PyKMIP from PyPI; the Node driver and mongosh from npm;
+# Vault's Transit engine from Go modules) below FOLDER, once. For each client that cannot be had it leaves FOLDER/<client>.missing with the reason, which the test then gives as its skip.
 set -u
 dir=${1:?usage: ci/clients.sh FOLDER}
 mkdir -p "$dir"
@@ -44,7 +44,38 @@ install_node() { # folder package client
    fi
 }
 
+# AWS KMS as moto has it, and PyKMIP's server.
+install_kms() {
+   [ -x "$dir/venv/bin/moto_server" ] && [ -x "$dir/venv/bin/pykmip-server" ] && return 0
+   [ -x "$dir/venv/bin/pip" ] || { note_missing kms "no virtual environment"; return; }
+   echo "ci/clients.sh: installing moto and PyKMIP into $dir/venv" >&2
+   timeout 300 "$dir/venv/bin/pip" install --disable-pip-version-check -q moto flask flask-cors pykmip >>"$log" 2>&1 ||
+      { note_missing kms "pip could not install moto and PyKMIP (registry out of reach?)"; return; }
+   rm -f "$dir/kms.missing"
+}
+
+# Vault's Transit engine and AppRole method: Go modules, built by Go's own tool where it is new enough.
+install_transit() {
+   local source version
+   source=$(cd "$(dirname "$0")/../tests/integration/real_kms/transit" && pwd)
+   [ -x "$dir/transit/transit" ] && [ "$dir/transit/transit" -nt "$source/main.go" ] && return 0
+   version=$(go env GOVERSION 2>/dev/null)
+   if ! [[ $version =~ ^go1\.([0-9]+) ]] || [ "${BASH_REMATCH[1]}" -lt 25 ]; then
+      note_missing transit "Go 1.25 or newer is not on this machine"
+      return
+   fi
+   echo "ci/clients.sh: building Vault's Transit engine into $dir/transit" >&2
+   mkdir -p "$dir/transit"
+   if (cd "$source" && GOTOOLCHAIN=local GOFLAGS=-modcacherw timeout 500 go build -buildvcs=false -ldflags='-s -w' -o "$dir/transit/transit" .) >>"$log" 2>&1; then
+      rm -f "$dir/transit.missing"
+   else
+      note_missing transit "go build failed (module proxy out of reach?)"
+   fi
+}
+
 install_pymongo
+install_kms
+install_transit
 install_node node "$(node_driver 2>/dev/null || echo mongodb@6)" node
 install_node mongosh mongosh mongosh
 exit 0
