@@ -132,9 +132,8 @@ open_store (fgd_server *server, fg_error *err)
       return false;
    }
    server->store = fgd_store_open (&options, err);
-   int64_t lifetime = atomic_load (&server->transaction_lifetime_s);
-   if (server->store && lifetime) {
-      fgd_store_set_transaction_lifetime (server->store, lifetime);
+   if (server->store) {
+      fgd_server_apply_limits (server);
    }
    return server->store != NULL;
 }
@@ -242,6 +241,7 @@ main (int argc, char **argv)
    }
    signal (SIGPIPE, SIG_IGN);
    server.started_us = fgd_now_us ();
+   fgd_limits_init (&server.limits);
    if (!fgd_config_init (&server.config, &err) || !fgd_config_parse (&server.config, argc, argv, &err)) {
       code = refuse (&server, 0, "", &err, EXIT_BAD_OPTIONS);
    } else if (server.config.help) {

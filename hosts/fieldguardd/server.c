@@ -2,6 +2,9 @@
 #include "hosts/fieldguardd/server.h"
 
 #include "hosts/fieldguardd/net/net.h"
+#include "hosts/fieldguardd/store/cursor.h"
+#include "hosts/fieldguardd/store/store.h"
+#include "hosts/fieldguardd/store/transaction.h"
 
 #include <time.h>
 
@@ -31,6 +34,17 @@ fgd_request_expired (const fgd_request *request, fg_error *error)
    }
    fg_error_set (error, FG_ERROR_SERVER, CODE_MAX_TIME_EXPIRED, NULL, "operation exceeded time limit");
    return true;
+}
+
+void
+fgd_server_apply_limits (fgd_server *server)
+{
+   fgd_cursors *cursors = fgd_store_cursors (server->store);
+
+   fgd_cursors_set_timeout (cursors, fgd_limit_get (&server->limits, FGD_LIMIT_CURSOR_TIMEOUT_MS));
+   fgd_cursors_set_memory (cursors, (uint64_t)fgd_limit_bytes (&server->limits, FGD_LIMIT_CURSOR_MEMORY_MB));
+   fgd_store_set_transaction_lifetime (server->store,
+                                       fgd_limit_get (&server->limits, FGD_LIMIT_TRANSACTION_LIFETIME_S));
 }
 
 void

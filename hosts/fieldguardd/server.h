@@ -15,6 +15,7 @@
 
 #include "hosts/fieldguardd/command.h"
 #include "hosts/fieldguardd/config.h"
+#include "hosts/fieldguardd/limits.h"
 #include "hosts/fieldguardd/log.h"
 
 #include <fieldguard/host.h>
@@ -37,11 +38,13 @@ typedef struct fgd_net fgd_net; /* net/net.h */
 typedef struct fgd_counters {
    atomic_int_fast64_t inserts, queries, updates, deletes, getmores, commands;
    atomic_int_fast64_t bytes_in, bytes_out, requests;
+   atomic_int_fast64_t bytes_held_in, bytes_held_out; /* by messages and replies under way (net/memory.c) */
    atomic_int_fast64_t connections_current, connections_created, connections_rejected, connections_active;
 } fgd_counters;
 
 struct fgd_server {
    fgd_config config;
+   fgd_limits limits;
    fgd_log *log;
    fg_loader *loader;
    fgd_store *store;
@@ -52,7 +55,6 @@ struct fgd_server {
    char host_name[256]; /* "name:port" */
    int port; /* as bound; config.port may be 0 */
    int max_connections; /* config.max_connections, or what the limit on open files allows */
-   atomic_int_fast64_t transaction_lifetime_s; /* 0: not set */
    atomic_bool stopping; /* a shutdown has begun: long work on other threads comes to an end */
 };
 
@@ -72,6 +74,9 @@ int64_t fgd_wall_ms (void);
 
 /* True when the request's maxTimeMS is over; error then says 50 MaxTimeMSExpired. Long loops ask every hundred documents or so. */
 bool fgd_request_expired (const fgd_request *request, fg_error *error);
+
+/* Tells the store those limits that it keeps for itself. Any thread, once the store is open. */
+void fgd_server_apply_limits (fgd_server *server);
 
 /* Asks the event loop to end the process in order (any thread). */
 void fgd_server_request_shutdown (fgd_server *server);

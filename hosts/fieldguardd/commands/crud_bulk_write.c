@@ -61,6 +61,7 @@ typedef struct bulk {
    fg_value let;
    fg_buf results; /* documents end to end */
    int64_t n_errors, n_inserted, n_matched, n_modified, n_upserted, n_deleted;
+   fg_error end; /* what ends the command before its last operation */
 } bulk;
 
 /* One operation, read. */
@@ -257,7 +258,9 @@ run_operation (bulk *b, size_t index)
              open_namespace (b, op.ns, db, &write, &failure.error) &&
              execute_once (b, index, &op, &write, &outcome, &failure);
    count_outcome (b, &op, ok, &outcome);
-   if (!ok || !b->errors_only) {
+   if (!ok && fgd_failure_ends_command (&failure)) {
+      b->end = failure.error;
+   } else if (!ok || !b->errors_only) {
       add_result (b, index, &op, ok, &outcome, &failure);
    }
    fgd_failure_destroy (&failure);
@@ -280,11 +283,17 @@ answer (bulk *b, fgd_reply *reply, int64_t batch_size)
 static void
 run_all (bulk *b, fgd_reply *reply, int64_t batch_size)
 {
-   for (size_t i = 0; i < b->ops.n; i++) {
+   for (size_t i = 0; i < b->ops.n && b->end.domain == FG_ERROR_NONE; i++) {
+      if (!fgd_request_pause (b->request, &b->end)) {
+         break;
+      }
       if ((!run_operation (b, i) && (b->ordered || fgd_txn_in_transaction (b->request->txn))) ||
           (i % 128 == 127 && fgd_request_expired (b->request, &reply->error))) {
          break;
       }
+   }
+   if (b->end.domain != FG_ERROR_NONE) {
+      reply->error = b->end;
    }
    if (reply->error.domain == FG_ERROR_NONE) {
       answer (b, reply, batch_size);

@@ -94,6 +94,7 @@ typedef struct batch {
    bool deletes;
    bool ordered;
    fgd_write_errors errors;
+   fg_error end; /* what ends the command before its last entry */
    int64_t n;
    int64_t modified;
    bson_t upserted;
@@ -149,7 +150,9 @@ run_one (batch *b, size_t index, const fgd_statement *statement)
    if (outcome.upserted) {
       note_upsert (b, index, &outcome);
    }
-   if (!ok) {
+   if (!ok && fgd_failure_ends_command (&failure)) {
+      b->end = failure.error;
+   } else if (!ok) {
       fgd_write_errors_add (&b->errors, index, &failure);
    }
    fgd_failure_destroy (&failure);
@@ -180,8 +183,9 @@ run_entries (batch *b, const fgd_doc_list *list, fgd_reply *reply)
    if (!check_entries (b, list, &reply->error)) {
       return;
    }
-   for (size_t i = 0; i < list->n; i++) {
-      if (!(b->deletes ? read_delete (&list->docs[i], &statement, &reply->error)
+   for (size_t i = 0; i < list->n && b->end.domain == FG_ERROR_NONE; i++) {
+      if (!fgd_write_pause (&b->write, &reply->error) ||
+          !(b->deletes ? read_delete (&list->docs[i], &statement, &reply->error)
                        : read_update (&list->docs[i], &statement, &reply->error))) {
          return;
       }
@@ -218,6 +222,9 @@ run_batch (fgd_request *request, fgd_reply *reply, const char *name, const fg_va
       b.write.flags = fgd_write_flags (&v[A_BYPASS]);
       fgd_value_document (&v[A_LET], &b.write.let);
       run_entries (&b, &list, reply);
+      if (b.end.domain != FG_ERROR_NONE) {
+         reply->error = b.end;
+      }
       append_number (&reply->body, "n", b.n);
       if (!deletes) {
          append_number (&reply->body, "nModified", b.modified);

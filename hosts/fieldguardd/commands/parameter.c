@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hosts/fieldguardd/commands/parameter.h"
 
-#include "hosts/fieldguardd/store/store.h"
-#include "hosts/fieldguardd/store/transaction.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,41 +12,13 @@
 
 #define VALUE_MAX 4200 /* paths */
 
-/* --- the one of fieldguardd's own that can be set ------------------------------------------------------------------------ */
-
-#define LIFETIME "transactionLifetimeLimitSeconds"
-#define LIFETIME_MAX 86400
-
-static int64_t
-get_lifetime (const fgd_server *server)
-{
-   int64_t seconds = atomic_load (&server->transaction_lifetime_s);
-
-   return seconds ? seconds : FGD_TRANSACTION_LIFETIME_S;
-}
-
-static bool
-set_lifetime (fgd_server *server, const char *value, fg_error *err)
-{
-   char *end = NULL;
-
-   long long seconds = strtoll (value, &end, 10);
-   if (end == value || *end || seconds < 1 || seconds > LIFETIME_MAX) {
-      return fg_error_set (err, FG_ERROR_SETTING, FG_E_INVALID, LIFETIME, "has to be a whole number from 1 to %d",
-                           LIFETIME_MAX);
-   }
-   atomic_store (&server->transaction_lifetime_s, seconds);
-   if (server->store) {
-      fgd_store_set_transaction_lifetime (server->store, seconds);
-   }
-   return true;
-}
-
 bool
 fgd_parameter_set_at_startup (fgd_server *server, const char *name, const char *value, fg_error *err)
 {
-   if (strcmp (name, LIFETIME) == 0) {
-      return set_lifetime (server, value, err);
+   fgd_limit limit;
+
+   if (fgd_limit_find (name, &limit)) {
+      return fgd_limit_set (&server->limits, limit, value, err);
    }
    if (!fg_loader_has_setting (server->loader, name)) {
       return fg_error_set (err, FG_ERROR_SETTING, FG_E_NOT_FOUND, name,
@@ -179,25 +148,30 @@ append_own (visitor *v)
 }
 
 static size_t
-append_lifetime (visitor *v, const fgd_server *server)
+append_limits (visitor *v, const fgd_limits *limits)
 {
+   size_t n = 0;
    bson_iter_t iter;
    bson_t child;
-   int32_t seconds = (int32_t)get_lifetime (server);
 
-   if (v->asked && !bson_iter_init_find (&iter, v->asked, LIFETIME)) {
-      return 0;
+   for (unsigned i = 0; i < FGD_LIMIT_N; i++) {
+      const char *name = fgd_limit_name ((fgd_limit)i);
+      int64_t value = fgd_limit_get (limits, (fgd_limit)i);
+      if (v->asked && !bson_iter_init_find (&iter, v->asked, name)) {
+         continue;
+      }
+      n++;
+      if (!v->details) {
+         bson_append_int64 (v->out, name, -1, value);
+         continue;
+      }
+      bson_append_document_begin (v->out, name, -1, &child);
+      bson_append_int64 (&child, "value", -1, value);
+      bson_append_bool (&child, "settableAtRuntime", -1, true);
+      bson_append_bool (&child, "settableAtStartup", -1, true);
+      bson_append_document_end (v->out, &child);
    }
-   if (!v->details) {
-      bson_append_int32 (v->out, LIFETIME, -1, seconds);
-      return 1;
-   }
-   bson_append_document_begin (v->out, LIFETIME, -1, &child);
-   bson_append_int32 (&child, "value", -1, seconds);
-   bson_append_bool (&child, "settableAtRuntime", -1, true);
-   bson_append_bool (&child, "settableAtStartup", -1, true);
-   bson_append_document_end (v->out, &child);
-   return 1;
+   return n;
 }
 
 static bool
@@ -232,7 +206,8 @@ fgd_run_get_parameter (fgd_request *request, fgd_reply *reply)
          }
       }
    }
-   v.found += append_own (&v) + append_lifetime (&v, request->server);
+   v.found += append_own (&v);
+   v.found += append_limits (&v, &request->server->limits);
    fg_loader_visit_settings (request->server->loader, visit_setting, &v);
    if (v.found == 0) {
       fg_error_set (&reply->error, FG_ERROR_SERVER, CODE_INVALID_OPTIONS, NULL, "no option found to get");
@@ -315,26 +290,27 @@ find_type (void *ctx, const fg_setting_def *def, const char *value)
 }
 
 static bool
-set_own (const fgd_request *request, const bson_iter_t *value, fgd_reply *reply)
+set_limit (fgd_request *request, fgd_limit limit, const bson_iter_t *value, fgd_reply *reply)
 {
    char text[VALUE_MAX];
-   int32_t was = (int32_t)get_lifetime (request->server);
+   int64_t was = fgd_limit_get (&request->server->limits, limit);
 
    if (!value_as_text (value, text, sizeof text, &reply->error)) {
       return false;
    }
-   if (!set_lifetime (request->server, text, &reply->error)) {
+   if (!fgd_limit_set (&request->server->limits, limit, text, &reply->error)) {
       translate (&reply->error);
       return false;
    }
+   fgd_server_apply_limits (request->server);
    if (!bson_has_field (&reply->body, "was")) {
-      bson_append_int32 (&reply->body, "was", -1, was);
+      bson_append_int64 (&reply->body, "was", -1, was);
    }
    return true;
 }
 
 static bool
-set_one (const fgd_request *request, const bson_iter_t *value, fgd_reply *reply)
+set_one (fgd_request *request, const bson_iter_t *value, fgd_reply *reply)
 {
    fg_loader *loader = request->server->loader;
    const char *name = bson_iter_key (value);
@@ -346,8 +322,9 @@ set_one (const fgd_request *request, const bson_iter_t *value, fgd_reply *reply)
       return fg_error_set (&reply->error, FG_ERROR_SERVER, CODE_ILLEGAL_OPERATION, NULL,
                            "not allowed to change [%.128s] at runtime", name);
    }
-   if (strcmp (name, LIFETIME) == 0) {
-      return set_own (request, value, reply);
+   fgd_limit limit;
+   if (fgd_limit_find (name, &limit)) {
+      return set_limit (request, limit, value, reply);
    }
    if (!fg_loader_has_setting (loader, name)) {
       return fg_error_set (&reply->error, FG_ERROR_SERVER, CODE_INVALID_OPTIONS, NULL,

@@ -197,7 +197,7 @@ count_matches (fgd_query *query, fgd_request *request, uint64_t enough, uint64_t
    }
    if (!query->matcher) {
       *n = query->coll ? fgd_count_records (request->txn, query->coll) : 0;
-      return true;
+      return !fgd_txn_expired (request->txn, err);
    }
    while (*n < enough && (next = fgd_query_match_next (query, &doc, err)) == FGD_NEXT_DOCUMENT) {
       (*n)++;

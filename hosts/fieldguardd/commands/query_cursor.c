@@ -29,6 +29,7 @@ fgd_query_new (const char *db, const char *name, fg_error *err)
    snprintf (query->base.ns, sizeof query->base.ns, "%s.%s", db, name);
    query->base.free = free_cursor;
    query->left = -1;
+   query->left_us = -1;
    return query;
 }
 
@@ -184,6 +185,9 @@ fill_batch (fgd_query *query, bson_t *batch, int64_t size, bool *finished, fg_er
       return fg_error_set (err, FG_ERROR_SERVER, 10334, NULL, "a result is too large to be returned");
    }
    while (size < 0 || n < size) {
+      if (fgd_request_expired (query->request, err)) {
+         return false;
+      }
       fgd_next next = stream_next (query, &doc, err);
       if (next == FGD_NEXT_ERROR) {
          return false;
@@ -230,6 +234,44 @@ bind_to_session (fgd_cursor *cursor, const fgd_logical *logical)
    cursor->txn_number = logical->in_transaction ? logical->number : -1;
 }
 
+/* What an open cursor keeps beside its results: a document that is still to go out. What only served to make documents is given up. */
+static uint64_t
+held_beside (fgd_query *query)
+{
+   fg_buf_free (&query->out);
+   query->out = (fg_buf){0};
+   if (!query->has_pending) {
+      fg_buf_free (&query->pending);
+      query->pending = (fg_buf){0};
+      return 0;
+   }
+   uint8_t *exact = realloc (query->pending.data, query->pending.len);
+   if (exact) {
+      query->pending.data = exact;
+      query->pending.cap = query->pending.len;
+   }
+   return query->pending.cap;
+}
+
+/* A find's maxTimeMS is for the cursor's whole work, not for the time between two commands. */
+static void
+keep_time_left (fgd_query *query, const fgd_request *request)
+{
+   if (request->deadline_us != INT64_MAX) {
+      int64_t left = request->deadline_us - fgd_now_us ();
+      query->left_us = left > 0 ? left : 0;
+   }
+}
+
+static void
+use_time_left (const fgd_query *query, fgd_request *request)
+{
+   if (query->left_us >= 0) {
+      request->deadline_us = fgd_now_us () + query->left_us;
+      fgd_txn_set_deadline (request->txn, request->deadline_us);
+   }
+}
+
 void
 fgd_query_reply (fgd_query *query, fgd_request *request, fgd_reply *reply, int64_t batch_size, bool single_batch)
 {
@@ -244,6 +286,9 @@ fgd_query_reply (fgd_query *query, fgd_request *request, fgd_reply *reply, int64
              fill_batch (query, &batch, batch_size, &finished, &reply->error);
    fgd_query_detach (query);
    if (ok && !finished && !single_batch) {
+      keep_time_left (query, request);
+      query->results = query->base.held;
+      query->base.held += held_beside (query);
       fgd_cursors *cursors = fgd_store_cursors (fgd_txn_store (request->txn));
       bind_to_session (&query->base, &request->logical);
       ok = fgd_cursors_add (cursors, &query->base, &id, &reply->error);
@@ -263,9 +308,13 @@ fgd_query_more (fgd_query *query, fgd_request *request, fgd_reply *reply, int64_
    bson_t batch = BSON_INITIALIZER;
    bool finished = false;
 
+   use_time_left (query, request);
    bool ok = fgd_query_attach (query, request, &reply->error) &&
              fill_batch (query, &batch, batch_size, &finished, &reply->error);
    fgd_query_detach (query);
+   keep_time_left (query, request);
+   ok = ok && (finished || fgd_cursors_resize (fgd_store_cursors (fgd_txn_store (request->txn)), &query->base,
+                                               query->results + held_beside (query), &reply->error));
    if (ok) {
       append_cursor (reply, "nextBatch", &batch, finished ? 0 : query->base.id, query->base.ns);
    }

@@ -34,12 +34,13 @@ typedef struct fgd_query {
    size_t list_at;
    fg_buf pending; /* a document that did not fit into the last batch */
    bool has_pending;
+   uint64_t results; /* of base.held, what sorted, grouped or listed results take */
+   int64_t left_us; /* of maxTimeMS, for the getMores to come; -1: no limit */
    /* while a command runs */
    fgd_request *request;
    const fgd_coll *coll;
    fgd_scan *scan;
    fg_buf out;
-   uint32_t steps;
 } fgd_query;
 
 /* One document with what the positional operator stands for. */

@@ -82,6 +82,10 @@ fgd_run_get_more (fgd_request *request, fgd_reply *reply)
        !fgd_arg_count (&v[A_BATCH_SIZE], "getMore", "batchSize", &batch_size, &reply->error)) {
       return;
    }
+   if (request->deadline_us != INT64_MAX) {
+      fgd_reply_fail (reply, 2, "cannot set maxTimeMS on getMore command for a non-awaitData cursor");
+      return;
+   }
    const char *name = fgd_value_string (&v[A_COLLECTION]);
    if (!name || !*name) {
       fgd_reply_fail (reply, 73, "Collection names cannot be empty");

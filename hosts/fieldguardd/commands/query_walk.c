@@ -4,8 +4,6 @@
 
 #include <stdlib.h>
 
-#define STEPS_BETWEEN_CLOCK 128u
-
 /* --- hints ---------------------------------------------------------------------------------------------------------- */
 
 static bool
@@ -65,12 +63,6 @@ fgd_query_detach (fgd_query *query)
    query->request = NULL;
 }
 
-static bool
-expired (fgd_query *query, fg_error *err)
-{
-   return ++query->steps % STEPS_BETWEEN_CLOCK == 0 && fgd_request_expired (query->request, err);
-}
-
 fgd_next
 fgd_query_match_next (fgd_query *query, fgd_query_doc *doc, fg_error *err)
 {
@@ -95,7 +87,7 @@ fgd_query_match_next (fgd_query *query, fgd_query_doc *doc, fg_error *err)
       fg_match match = query->matcher
                           ? fg_matcher_check_positional (query->matcher, record.data, record.len, &doc->positional, err)
                           : FG_MATCH_YES;
-      if (match == FG_MATCH_ERROR || expired (query, err)) {
+      if (match == FG_MATCH_ERROR) {
          return FGD_NEXT_ERROR;
       }
       if (match == FG_MATCH_YES) {
@@ -176,6 +168,9 @@ fgd_query_sort (fgd_query *query, fg_error *err)
          return false;
       }
    }
+   if (next != FGD_NEXT_END || fgd_txn_expired (query->request->txn, err)) {
+      return false;
+   }
    fgd_sorter_finish (query->sorter);
-   return next == FGD_NEXT_END;
+   return !fgd_txn_expired (query->request->txn, err);
 }

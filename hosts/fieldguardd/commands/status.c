@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hosts/fieldguardd/commands/status.h"
 
+#include "hosts/fieldguardd/store/cursor.h"
 #include "hosts/fieldguardd/store/store.h"
 
 #include <stdio.h>
@@ -144,6 +145,8 @@ append_network (const fgd_server *server, bson_t *out)
    bson_append_int64 (&child, "bytesIn", -1, atomic_load (&c->bytes_in));
    bson_append_int64 (&child, "bytesOut", -1, atomic_load (&c->bytes_out));
    bson_append_int64 (&child, "numRequests", -1, atomic_load (&c->requests));
+   bson_append_int64 (&child, "receiveBytesHeld", -1, atomic_load (&c->bytes_held_in));
+   bson_append_int64 (&child, "replyBytesHeld", -1, atomic_load (&c->bytes_held_out));
    bson_append_document_end (out, &child);
 }
 
@@ -184,6 +187,27 @@ append_store (const fgd_server *server, bson_t *out)
    bson_append_int64 (&child, "batches", -1, (int64_t)stats.batches);
    bson_append_int64 (&child, "failedBatches", -1, (int64_t)stats.failed_batches);
    bson_append_document_end (out, &child);
+}
+
+static void
+append_cursors (const fgd_server *server, bson_t *out)
+{
+   fgd_cursors *cursors = fgd_store_cursors (server->store);
+   uint64_t open = 0, timed_out = 0, no_timeout = 0, held = 0;
+   bson_t metrics, cursor, child;
+
+   fgd_cursors_count (cursors, &open, &timed_out);
+   fgd_cursors_held (cursors, &no_timeout, &held);
+   bson_append_document_begin (out, "metrics", -1, &metrics);
+   bson_append_document_begin (&metrics, "cursor", -1, &cursor);
+   bson_append_int64 (&cursor, "timedOut", -1, (int64_t)timed_out);
+   bson_append_document_begin (&cursor, "open", -1, &child);
+   bson_append_int64 (&child, "noTimeout", -1, (int64_t)no_timeout);
+   bson_append_int64 (&child, "total", -1, (int64_t)open);
+   bson_append_document_end (&cursor, &child);
+   bson_append_int64 (&cursor, "bytesHeld", -1, (int64_t)held);
+   bson_append_document_end (&metrics, &cursor);
+   bson_append_document_end (out, &metrics);
 }
 
 /* Resident and virtual MiB, from /proc/self/statm (pages). */
@@ -230,5 +254,6 @@ fgd_run_server_status (fgd_request *request, fgd_reply *reply)
    append_opcounters (server, out);
    append_store (server, out);
    append_memory (out);
+   append_cursors (server, out);
    fgd_append_module_stats (server->loader, out);
 }

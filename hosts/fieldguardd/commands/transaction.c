@@ -188,9 +188,11 @@ run_statement (const fgd_command *command, fgd_request *request, fgd_reply *repl
       label_transient (reply);
       return;
    }
+   fgd_txn_set_deadline (request->txn, request->deadline_us);
    if (!fgd_request_expired (request, &reply->error)) {
       command->run (request, reply);
    }
+   fgd_txn_set_deadline (request->txn, INT64_MAX);
    fg_error conflict;
    bool ok = fgd_transaction_leave (request->txn, &conflict);
    request->txn = writer;

@@ -6,9 +6,11 @@
 #include "hosts/fieldguardd/store/show.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define SAFE_CONTENT "__safeContent__"
+#define CODE_MAX_TIME_EXPIRED 50
 
 void
 fgd_failure_init (fgd_failure *failure)
@@ -71,6 +73,40 @@ fgd_write_create_collection (fgd_write *write, fg_error *err)
    bson_destroy (&options);
    write->coll = fgd_txn_collection (write->txn, write->db, write->name);
    return ok && write->coll;
+}
+
+/* --- long writes ---------------------------------------------------------------------------------------------------- */
+
+bool
+fgd_request_pause (fgd_request *request, fg_error *err)
+{
+   char context[32];
+
+   if (fgd_request_expired (request, err)) {
+      return false;
+   }
+   if (!fgd_txn_wants_yield (request->txn)) {
+      return true;
+   }
+   bool ok = fgd_txn_yield (request->txn, err);
+   snprintf (context, sizeof context, "conn%lld", (long long)request->client->connection_id);
+   fgd_log_set_context (context); /* other jobs have set theirs */
+   return ok;
+}
+
+bool
+fgd_write_pause (fgd_write *write, fg_error *err)
+{
+   bool ok = fgd_request_pause (write->request, err);
+
+   write->coll = ok ? fgd_txn_collection (write->txn, write->db, write->name) : NULL;
+   return ok;
+}
+
+bool
+fgd_failure_ends_command (const fgd_failure *failure)
+{
+   return failure->error.domain == FG_ERROR_SERVER && failure->error.code == CODE_MAX_TIME_EXPIRED;
 }
 
 /* --- _id ------------------------------------------------------------------------------------------------------------ */

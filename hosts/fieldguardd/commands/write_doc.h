@@ -52,6 +52,14 @@ bool fgd_write_put_changed (fgd_write *write, const fgd_record *pre, const uint8
 /* What modules say of a document that is there already and is to belong to write->copy's collection. */
 bool fgd_write_judge_copy (fgd_write *write, const uint8_t *doc, size_t len, fgd_failure *failure) FG_WARN_UNUSED;
 
+/* Between two statements, or two documents, of a long write, with no scan open: fails when maxTimeMS is over (50), and lets other writers in when they have waited
+ * for a while (fgd_txn_yield), after which write->coll is the collection that now has the name, or NULL. */
+bool fgd_write_pause (fgd_write *write, fg_error *err) FG_WARN_UNUSED;
+/* The same without a collection. */
+bool fgd_request_pause (fgd_request *request, fg_error *err) FG_WARN_UNUSED;
+/* True for what ends a whole command, as in mongod, and not only the statement that met it: maxTimeMS. */
+bool fgd_failure_ends_command (const fgd_failure *failure);
+
 /* The first _id of a document; type 0 when there is none. */
 fg_value fgd_document_id (const uint8_t *doc, size_t len);
 void fgd_new_object_id (uint8_t out[12]);

@@ -124,6 +124,17 @@ next_target (fgd_query *query, const fgd_statement *statement, fgd_query_doc *do
    return next != FGD_NEXT_ERROR;
 }
 
+/* Between two documents of a multi-update: others may write, or change the collection's rules, and the scan goes on behind the last document. */
+static bool
+pause_query (fgd_write *write, fgd_query *query, fgd_failure *failure)
+{
+   if (!fgd_txn_wants_yield (write->txn)) {
+      return true;
+   }
+   fgd_query_detach (query);
+   return fgd_write_pause (write, &failure->error) && fgd_query_attach (query, write->request, &failure->error);
+}
+
 /* --- updates -------------------------------------------------------------------------------------------------------- */
 
 static fgd_update *
@@ -209,13 +220,16 @@ static bool
 update_matches (fgd_write *write, const fgd_statement *statement, const fgd_update *update, fgd_query *query,
                 fgd_outcome *outcome, fgd_failure *failure)
 {
+   const uint64_t last = fgd_txn_last_record (write->txn);
    fgd_query_doc doc;
    bool found = false;
 
    do {
-      if (!next_target (query, statement, &doc, &found, failure)) {
+      if ((statement->multi && !pause_query (write, query, failure)) ||
+          !next_target (query, statement, &doc, &found, failure)) {
          return false;
       }
+      found = found && doc.record <= last;
       if (found && !change_one (write, statement, update, &doc, outcome, failure)) {
          return false;
       }
@@ -250,12 +264,15 @@ bool
 fgd_write_delete (fgd_write *write, const fgd_statement *statement, fgd_outcome *outcome, fgd_failure *failure)
 {
    fgd_query *query = open_query (write, statement, failure);
+   const uint64_t last = fgd_txn_last_record (write->txn); /* what others insert meanwhile is not meant */
    fgd_query_doc doc;
    bool found = false;
    bool ok = query != NULL;
 
    do {
-      ok = ok && next_target (query, statement, &doc, &found, failure);
+      ok = ok && (!statement->multi || pause_query (write, query, failure)) &&
+           next_target (query, statement, &doc, &found, failure);
+      found = found && doc.record <= last;
       if (ok && found) {
          outcome->positional = doc.positional;
          ok = (!statement->want_pre || keep_image (outcome, doc.data, doc.len, failure)) &&

@@ -39,8 +39,7 @@ typedef struct fgd_outcome {
 void fgd_outcome_free (fgd_outcome *outcome);
 /* What a retry of the statement has to know, and back. The result borrows from the outcome. */
 fgd_statement_result fgd_outcome_result (const fgd_outcome *outcome);
-bool fgd_outcome_recall (fgd_outcome *outcome, const fgd_statement_result *result,
-                         fgd_failure *failure) FG_WARN_UNUSED;
+bool fgd_outcome_recall (fgd_outcome *outcome, const fgd_statement_result *result, fgd_failure *failure) FG_WARN_UNUSED;
 
 /* outcome is zero-initialised by the caller; on false it says what was done before the refusal. */
 bool fgd_write_update (fgd_write *write, const fgd_statement *statement, fgd_outcome *outcome,

@@ -48,6 +48,8 @@ fgd_connection_release (fgd_connection *conn)
       conn->next->prev = conn->prev;
    }
    free (conn->in);
+   conn->in_cap = 0;
+   fgd_memory_count_in (conn);
    free (conn);
    fgd_net_check_stopped (net);
 }
@@ -151,6 +153,7 @@ steal (fgd_connection *conn)
    uint8_t *bytes = conn->in;
    conn->in = NULL;
    conn->in_len = conn->in_cap = 0;
+   fgd_memory_count_in (conn);
    start (conn, bytes, n);
    return true;
 }
@@ -161,7 +164,7 @@ static void on_read (uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
 static void
 pause_or_resume (fgd_connection *conn)
 {
-   bool enough = conn->op && conn->in_len >= AHEAD_MAX;
+   bool enough = conn->starved || (conn->op && conn->in_len >= AHEAD_MAX);
 
    if (conn->closing || conn->paused == enough) {
       return;
@@ -184,8 +187,10 @@ fgd_connection_pump (fgd_connection *conn)
          free (conn->in);
          conn->in = NULL;
          conn->in_cap = 0;
+         fgd_memory_count_in (conn);
       } else if (used > 0) {
          memmove (conn->in, conn->in + used, conn->in_len);
+         conn->in_since_us = fgd_now_us ();
       }
    }
    pause_or_resume (conn);
@@ -207,6 +212,7 @@ make_room (fgd_connection *conn, size_t want)
    }
    conn->in = grown;
    conn->in_cap = cap;
+   fgd_memory_count_in (conn);
    return true;
 }
 
@@ -223,6 +229,13 @@ missing (const fgd_connection *conn)
    return (size_t)header.length - conn->in_len;
 }
 
+/* Whether the buffer may take `want` more. A buffer that has to grow may have to wait for memory. */
+static bool
+may_take (fgd_connection *conn, size_t want)
+{
+   return conn->in_cap - conn->in_len >= want || fgd_memory_admit (conn, want > conn->in_cap ? want : conn->in_cap);
+}
+
 static void
 on_alloc (uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
@@ -235,7 +248,10 @@ on_alloc (uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
    }
    size_t left = missing (conn);
    size_t want = left > 0 && left < FGD_SCRATCH_LEN ? left : FGD_SCRATCH_LEN;
-   if (!make_room (conn, want)) {
+   if (!may_take (conn, want)) {
+      fgd_memory_starve (conn);
+   }
+   if (conn->starved || !make_room (conn, want)) {
       *buf = uv_buf_init (NULL, 0);
       return;
    }
@@ -254,10 +270,15 @@ on_scratch (fgd_connection *conn, const uint8_t *data, size_t len)
    if (conn->closing || used == len) {
       return;
    }
+   if (!fgd_memory_admit (conn, len - used) && fgd_memory_exhausted (conn->net)) {
+      fgd_connection_close (conn, "memory for half-received messages is used up");
+      return;
+   }
    if (!make_room (conn, len - used)) {
       fgd_connection_close (conn, "out of memory");
       return;
    }
+   conn->in_since_us = fgd_now_us ();
    memcpy (conn->in + conn->in_len, data + used, len - used);
    conn->in_len += len - used;
    pause_or_resume (conn);
@@ -271,6 +292,10 @@ on_read (uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
    if (n == 0) {
       return;
    }
+   if (n == UV_ENOBUFS && conn->starved) {
+      pause_or_resume (conn);
+      return;
+   }
    if (n < 0) {
       fgd_connection_close (conn, n == UV_EOF || n == UV_ECONNRESET ? NULL : uv_strerror ((int)n));
       return;
@@ -282,6 +307,18 @@ on_read (uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
    }
    conn->in_len += (size_t)n;
    fgd_connection_pump (conn);
+}
+
+void
+fgd_connection_try_again (fgd_connection *conn)
+{
+   size_t left = missing (conn);
+
+   if (may_take (conn, left > 0 && left < FGD_SCRATCH_LEN ? left : FGD_SCRATCH_LEN)) {
+      conn->starved = false;
+      conn->in_since_us = fgd_now_us (); /* the wait was not its client's */
+      pause_or_resume (conn);
+   }
 }
 
 /* --- the beginning ----------------------------------------------------------------------------------------------------- */
@@ -340,7 +377,7 @@ fgd_connection_accept (fgd_net *net, uv_stream_t *listener)
    fgd_connection *conn = calloc (1, sizeof *conn);
 
    if (!conn) {
-      net->stalled = true;
+      net->stalled[(uv_tcp_t *)listener - net->listeners] = true;
       return;
    }
    conn->net = net;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define LARGE_REPLY 65536u /* what is smaller fits into the socket's buffer, or nearly */
 #define CODE_UNAUTHORIZED 13
 #define CODE_COMMAND_NOT_FOUND 59
 #define CODE_SHUTDOWN 91
@@ -27,6 +28,7 @@ fgd_op_new (fgd_connection *conn, uint8_t *bytes, size_t len)
    op->conn = conn;
    op->bytes = bytes;
    op->len = len;
+   atomic_fetch_add (&conn->net->server->counters.bytes_held_in, (int_fast64_t)len);
    op->job.run = run_write;
    op->job.done = write_done;
    op->request.server = conn->net->server;
@@ -44,6 +46,8 @@ fgd_op_free (fgd_op *op)
    if (!op) {
       return;
    }
+   atomic_fetch_sub (&op->request.server->counters.bytes_held_in, (int_fast64_t)op->len);
+   fgd_memory_forget_out (op);
    bson_destroy (&op->reply.body);
    free (op->bytes);
    free (op);
@@ -72,6 +76,7 @@ on_written (uv_write_t *write, int status)
    if (status != 0 && !conn->closing) {
       fgd_connection_close (conn, status == UV_ECANCELED ? NULL : uv_strerror (status));
    }
+   conn->unsent = 0;
    if (fgd_connection_op_done (conn)) {
       fgd_connection_pump (conn);
    }
@@ -112,10 +117,16 @@ finish (fgd_op *op)
    if (sent == head_len + body->len) {
       return fgd_connection_op_done (conn);
    }
+   if (body->len > LARGE_REPLY && fgd_memory_hopeless (net)) {
+      fgd_connection_close (conn, "memory for replies is used up, and this client does not read its own at once");
+      return fgd_connection_op_done (conn);
+   }
    if ((n < 0 && n != UV_EAGAIN) || !queue_rest (op, bufs, sent)) {
       fgd_connection_close (conn, n < 0 && n != UV_EPIPE && n != UV_ECONNRESET ? uv_strerror (n) : NULL);
       return fgd_connection_op_done (conn);
    }
+   fgd_memory_count_out (op);
+   fgd_memory_note_unsent (conn);
    return false;
 }
 
@@ -175,6 +186,10 @@ run_write (fgd_job *job, fgd_txn *txn)
    snprintf (context, sizeof context, "conn%lld", (long long)op->request.client->connection_id);
    fgd_log_set_context (context);
    op->request.txn = txn;
+   fgd_txn_set_deadline (txn, op->request.deadline_us);
+   if (!op->request.logical.has_number) { /* a retryable write and its record of it go together */
+      fgd_txn_allow_yield (txn);
+   }
    fgd_command_run (op->command, &op->request, &op->reply);
    op->request.txn = NULL;
    fgd_log_set_context ("writer");

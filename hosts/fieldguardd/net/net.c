@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 
 #define BACKLOG 512
-#define TICK_MS 10000u
+#define TICK_MS 1000u
 #define GRACE_MS 10000u
 
 /* --- from other threads ---------------------------------------------------------------------------------------------- */
@@ -18,6 +18,7 @@ void
 fgd_net_post (fgd_net *net, fgd_op *op)
 {
    op->next = NULL;
+   fgd_memory_count_out (op);
    pthread_mutex_lock (&net->mutex);
    bool first = net->done_head == NULL;
    if (net->done_tail) {
@@ -98,6 +99,8 @@ begin_stop (fgd_net *net, const char *why)
       uv_close ((uv_handle_t *)&net->signals[i], NULL);
    }
    uv_close ((uv_handle_t *)&net->tick, NULL);
+   uv_close ((uv_handle_t *)&net->retry, NULL);
+   fgd_pool_wake (net->pool);
    uv_timer_start (&net->grace, on_grace_over, GRACE_MS, 0);
    close_all (net, false);
    fgd_net_check_stopped (net);
@@ -153,9 +156,10 @@ on_tick (uv_timer_t *timer)
    fgd_net *net = timer->data;
 
    fgd_store_tick (net->server->store);
-   if (net->stalled) { /* libuv asks no more until the connection it holds is accepted */
-      net->stalled = false;
-      for (size_t i = 0; i < net->n_listeners; i++) {
+   fgd_memory_look_at_readers (net);
+   for (size_t i = 0; i < net->n_listeners; i++) {
+      if (net->stalled[i]) { /* libuv asks no more until the connection it holds is accepted */
+         net->stalled[i] = false;
          fgd_connection_accept (net, (uv_stream_t *)&net->listeners[i]);
       }
    }
@@ -282,6 +286,8 @@ open_handles (fgd_net *net, fg_error *err)
    }
    uv_timer_init (&net->loop, &net->grace);
    net->grace.data = net;
+   uv_timer_init (&net->loop, &net->retry);
+   net->retry.data = net;
    uv_timer_init (&net->loop, &net->tick);
    net->tick.data = net;
    uv_timer_start (&net->tick, on_tick, TICK_MS, TICK_MS);

@@ -15,6 +15,8 @@ struct fgd_pool {
    pthread_cond_t changed;
    fgd_op *head, *tail;
    bool stopping;
+   bool draining; /* the process ends: what was asked is answered */
+   atomic_bool starved; /* a worker waits for memory */
    pthread_t threads[WORKERS_MAX];
    unsigned n_threads;
 };
@@ -50,9 +52,23 @@ run (fgd_op *op)
    if (!op->request.txn) {
       return;
    }
+   fgd_txn_set_deadline (op->request.txn, op->request.deadline_us);
    op->command->run (&op->request, reply);
    fgd_read_end (op->request.txn);
    op->request.txn = NULL;
+}
+
+/* While replies hold all the memory that they may, no further ones are made. Looked at again once whoever frees some can know that it is waited for. */
+static bool
+must_wait (fgd_pool *pool)
+{
+   const fgd_server *server = pool->net->server;
+
+   if (pool->draining || !fgd_memory_out_full (server)) {
+      return false;
+   }
+   atomic_store (&pool->starved, true);
+   return fgd_memory_out_full (server);
 }
 
 /* NULL: the pool stops. */
@@ -60,7 +76,7 @@ static fgd_op *
 take (fgd_pool *pool)
 {
    pthread_mutex_lock (&pool->mutex);
-   while (!pool->head && !pool->stopping) {
+   while (!pool->stopping && (!pool->head || must_wait (pool))) {
       pthread_cond_wait (&pool->changed, &pool->mutex);
    }
    fgd_op *op = pool->head;
@@ -100,6 +116,22 @@ fgd_pool_submit (fgd_pool *pool, fgd_op *op)
    }
    pool->tail = op;
    pthread_cond_signal (&pool->changed);
+   pthread_mutex_unlock (&pool->mutex);
+}
+
+bool
+fgd_pool_starved (fgd_pool *pool)
+{
+   return atomic_load (&pool->starved);
+}
+
+void
+fgd_pool_wake (fgd_pool *pool)
+{
+   pthread_mutex_lock (&pool->mutex);
+   atomic_store (&pool->starved, false);
+   pool->draining = pool->draining || pool->net->stopping;
+   pthread_cond_broadcast (&pool->changed);
    pthread_mutex_unlock (&pool->mutex);
 }
 

@@ -15,6 +15,8 @@ struct fgd_cursors {
    fgd_cursor *buckets[BUCKETS];
    size_t n;
    uint64_t held;
+   uint64_t memory; /* most that held may be */
+   uint64_t no_timeout; /* how many never time out */
    int64_t timeout_ms;
    uint64_t timed_out;
 };
@@ -38,6 +40,7 @@ fgd_cursors_new (fg_error *err)
       return NULL;
    }
    cursors->timeout_ms = FGD_CURSOR_TIMEOUT_MS;
+   cursors->memory = FGD_CURSORS_MEMORY;
    pthread_mutex_init (&cursors->mutex, NULL);
    return cursors;
 }
@@ -86,12 +89,19 @@ new_id (void)
    return (int64_t)id;
 }
 
+/* The bound may have been lowered below what is held. */
+static bool
+fits (const fgd_cursors *cursors, uint64_t more)
+{
+   return cursors->held <= cursors->memory && more <= cursors->memory - cursors->held;
+}
+
 bool
 fgd_cursors_add (fgd_cursors *cursors, fgd_cursor *cursor, int64_t *id, fg_error *err)
 {
    fgd_cursors_expire (cursors);
    pthread_mutex_lock (&cursors->mutex);
-   bool room = cursors->n < FGD_CURSORS_MAX && cursor->held <= FGD_CURSORS_MEMORY - cursors->held;
+   bool room = cursors->n < FGD_CURSORS_MAX && fits (cursors, cursor->held);
    if (room) {
       do {
          cursor->id = new_id ();
@@ -105,6 +115,7 @@ fgd_cursors_add (fgd_cursors *cursors, fgd_cursor *cursor, int64_t *id, fg_error
       *bucket = cursor;
       cursors->n++;
       cursors->held += cursor->held;
+      cursors->no_timeout += cursor->no_timeout;
    }
    pthread_mutex_unlock (&cursors->mutex);
    return room || fg_error_set (err, FG_ERROR_SERVER, 146, NULL,
@@ -134,6 +145,7 @@ remove_link (fgd_cursors *cursors, fgd_cursor **link)
 {
    if (*link) {
       cursors->held -= (*link)->held;
+      cursors->no_timeout -= (*link)->no_timeout;
       *link = (*link)->next;
       cursors->n--;
    }
@@ -174,6 +186,36 @@ fgd_cursors_kill (fgd_cursors *cursors, int64_t id, const char *ns)
       dead->free (dead);
    }
    return found ? FGD_KILL_DONE : FGD_KILL_NOT_FOUND;
+}
+
+bool
+fgd_cursors_resize (fgd_cursors *cursors, fgd_cursor *cursor, uint64_t held, fg_error *err)
+{
+   pthread_mutex_lock (&cursors->mutex);
+   bool room = held <= cursor->held || fits (cursors, held - cursor->held);
+   if (room) {
+      cursors->held = cursors->held - cursor->held + held;
+      cursor->held = held;
+   }
+   pthread_mutex_unlock (&cursors->mutex);
+   return room || fg_error_set (err, FG_ERROR_SERVER, 146, NULL, "too much memory in open cursors; close some first");
+}
+
+void
+fgd_cursors_set_memory (fgd_cursors *cursors, uint64_t bytes)
+{
+   pthread_mutex_lock (&cursors->mutex);
+   cursors->memory = bytes;
+   pthread_mutex_unlock (&cursors->mutex);
+}
+
+void
+fgd_cursors_held (fgd_cursors *cursors, uint64_t *no_timeout, uint64_t *held)
+{
+   pthread_mutex_lock (&cursors->mutex);
+   *no_timeout = cursors->no_timeout;
+   *held = cursors->held;
+   pthread_mutex_unlock (&cursors->mutex);
 }
 
 void

@@ -13,7 +13,7 @@
 
 #define FGD_CURSOR_TIMEOUT_MS 600000
 #define FGD_CURSORS_MAX 10000u
-#define FGD_CURSORS_MEMORY (UINT64_C (1) << 30) /* of all open cursors together */
+#define FGD_CURSORS_MEMORY (UINT64_C (1) << 30) /* of all open cursors together, unless set otherwise */
 
 typedef struct fgd_cursors fgd_cursors;
 
@@ -23,7 +23,8 @@ typedef struct fgd_cursor {
    char ns[256]; /* "db.collection": a getMore must name it */
    void (*free) (struct fgd_cursor *cursor);
    bool no_timeout;
-   uint64_t held; /* bytes of results that it keeps, as the owner counts them when it adds the cursor */
+   uint64_t
+      held; /* bytes of results that it keeps, as the owner counts them when it adds the cursor; fgd_cursors_resize changes it later */
    uint8_t lsid[16]; /* the session in which it was opened */
    bool in_session;
    int64_t txn_number; /* the transaction in which it was opened: it ends with it; -1: none */
@@ -46,8 +47,12 @@ void fgd_cursors_unpin (fgd_cursors *cursors, fgd_cursor *cursor, bool finished)
 typedef enum fgd_kill { FGD_KILL_NOT_FOUND = 0, FGD_KILL_DONE = 1 } fgd_kill;
 fgd_kill fgd_cursors_kill (fgd_cursors *cursors, int64_t id, const char *ns);
 void fgd_cursors_kill_transaction (fgd_cursors *cursors, const uint8_t lsid[16], int64_t txn_number);
+/* What a pinned cursor keeps from now on. False (146: too much memory in open cursors): its command fails, and the cursor is to be unpinned as finished. */
+bool fgd_cursors_resize (fgd_cursors *cursors, fgd_cursor *cursor, uint64_t held, fg_error *err) FG_WARN_UNUSED;
+void fgd_cursors_set_memory (fgd_cursors *cursors, uint64_t bytes);
 void fgd_cursors_set_timeout (fgd_cursors *cursors, int64_t ms);
 void fgd_cursors_expire (fgd_cursors *cursors);
 void fgd_cursors_count (fgd_cursors *cursors, uint64_t *open, uint64_t *timed_out);
+void fgd_cursors_held (fgd_cursors *cursors, uint64_t *no_timeout, uint64_t *held);
 
 #endif /* FGD_STORE_CURSOR_H */

@@ -90,6 +90,10 @@ struct fgd_txn {
    bool broken; /* LMDB refused something: this transaction can only be rolled back */
    fg_error failure; /* why */
    size_t bytes; /* put so far */
+   int64_t deadline_us; /* of what runs in it now */
+   bool may_yield; /* the running job */
+   unsigned depth; /* jobs that have yielded to the running one */
+   int64_t slice_us; /* since when the running job has had the thread */
    fgd_job *jobs; /* that ran in this transaction, oldest first */
    fgd_job **jobs_tail;
    fgd_unit_chunk *units; /* newest first */
@@ -109,6 +113,7 @@ bool fgd_store_error (fg_error *err, int rc, const char *what);
 /* As fgd_store_error, and marks the write transaction as broken. */
 bool fgd_txn_break (fgd_txn *txn, int rc, const char *what, fg_error *err);
 bool fgd_store_no_memory (fg_error *err);
+int64_t fgd_store_now_us (void); /* monotonic */
 /* False with the error when the transaction is lost already: nothing may be asked of LMDB then. */
 bool fgd_txn_usable (const fgd_txn *txn, fg_error *err);
 

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#define COUNTS_BETWEEN_CLOCK 1024u
+
 void
 fgd_put_u64be (uint8_t *out, uint64_t value)
 {
@@ -255,7 +257,9 @@ fgd_count_records (fgd_txn *txn, const fgd_coll *coll)
    }
    int rc = mdb_cursor_get (cursor, &key, NULL, MDB_SET_RANGE);
    while (rc == 0 && key.mv_size == FGD_RECORD_KEY && memcmp (key.mv_data, prefix, sizeof prefix) == 0) {
-      n++;
+      if (++n % COUNTS_BETWEEN_CLOCK == 0 && fgd_txn_expired (txn, NULL)) {
+         break;
+      }
       rc = mdb_cursor_get (cursor, &key, NULL, MDB_NEXT);
    }
    mdb_cursor_close (cursor);

@@ -204,6 +204,9 @@ stored_next (fgd_scan *scan, fgd_record *record, fg_error *err)
    bool found = true;
 
    do {
+      if (fgd_txn_expired (scan->txn, err)) {
+         return FGD_STEP_ERROR;
+      }
       int rc = step (scan, &key, &value);
       if (rc == MDB_NOTFOUND) {
          return FGD_STEP_END;

@@ -298,6 +298,7 @@ fgd_read_begin (fgd_store *store, fg_error *err)
       return NULL;
    }
    txn->store = store;
+   txn->deadline_us = INT64_MAX;
    /* The catalog and the snapshot must belong together: a DDL changes both under the same lock. */
    pthread_rwlock_rdlock (&store->publish);
    int rc = mdb_txn_begin (store->env, NULL, MDB_RDONLY, &txn->mdb);

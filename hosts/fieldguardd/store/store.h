@@ -46,7 +46,7 @@ void fgd_store_close (fgd_store *store);
 
 fg_loader *fgd_store_loader (const fgd_store *store);
 fgd_cursors *fgd_store_cursors (fgd_store *store);
-/* Once a minute or so, from any thread: closes cursors that were idle for ten minutes. */
+/* Now and then, from any thread: closes cursors that were idle for too long. */
 void fgd_store_tick (fgd_store *store);
 
 typedef struct fgd_store_stats {
@@ -121,7 +121,22 @@ typedef struct fgd_coll {
    bool hidden; /* being filled (store/copy.h): in no catalog */
 } fgd_coll;
 
-/* NULL: no such collection. Valid until the transaction ends or (in a write) the next fgd_ddl_ call. */
+/* From here on this transaction's scans and counts fail with 50 MaxTimeMSExpired once monotonic time has reached deadline_us (INT64_MAX: never). For a
+ * write transaction until the job that runs in it ends. */
+void fgd_txn_set_deadline (fgd_txn *txn, int64_t deadline_us);
+bool fgd_txn_expired (const fgd_txn *txn, fg_error *err); /* true: the deadline is over, and err says so */
+
+/* A long write lets others in between two of its documents. Only a job that says so (with fgd_txn_allow_yield, before its first write) yields at all: each of its
+ * documents then stands for itself. fgd_txn_wants_yield is true when others have waited for a while, or the transaction has grown large. fgd_txn_yield commits
+ * what the batch has written, this job's part too, and runs jobs that wait, DDL among them: afterwards no scan may be open, and
+ * fgd_coll pointers are stale. False: the batch or the next one failed, and so must this job. */
+void fgd_txn_allow_yield (fgd_txn *txn);
+bool fgd_txn_wants_yield (fgd_txn *txn);
+bool fgd_txn_yield (fgd_txn *txn, fg_error *err) FG_WARN_UNUSED;
+/* The id of the youngest record: what is inserted later gets a higher one. Write transactions only. */
+uint64_t fgd_txn_last_record (const fgd_txn *txn);
+
+/* NULL: no such collection. Valid until the transaction ends or (in a write) the next fgd_ddl_ or fgd_txn_yield call. */
 const fgd_coll *fgd_txn_collection (const fgd_txn *txn, const char *db, const char *name);
 const fgd_coll *fgd_txn_collection_by_id (const fgd_txn *txn, uint64_t id);
 const fgd_coll *fgd_txn_collection_by_uuid (const fgd_txn *txn, const uint8_t uuid[16]);
@@ -150,6 +165,7 @@ void fgd_scan_free (fgd_scan *scan);
 /* The name of the index that is used, NULL for a collection scan. */
 const char *fgd_scan_index (const fgd_scan *scan);
 
+/* Stops early when the transaction's deadline is over: then fgd_txn_expired says so. */
 uint64_t fgd_count_records (fgd_txn *txn, const fgd_coll *coll);
 
 /* The checks of a put without the put: 11000 (with keyPattern and keyValue appended to detail when not NULL), 171, key generation failures. replaces: the

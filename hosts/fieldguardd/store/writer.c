@@ -14,6 +14,10 @@
 #define BATCH_BYTES_MAX (32u * 1024 * 1024)
 #define EXPIRY_STEP_NS 250000000
 
+/* A long job lets others in when it has had the thread for a slice, and gets it back when they have had one. Each job that yields stays on the stack. */
+#define SLICE_US 10000
+#define YIELD_DEPTH_MAX 8u
+
 /* --- units ---------------------------------------------------------------------------------------------------------- */
 
 static fg_unit *
@@ -322,6 +326,9 @@ run_job (fgd_txn *txn, fgd_job *job)
 {
    fg_error_clear (&job->failure);
    txn->open_unit = NULL;
+   txn->deadline_us = INT64_MAX;
+   txn->may_yield = false;
+   txn->slice_us = fgd_store_now_us ();
    job->run (job, txn);
    txn->open_unit = NULL;
    *txn->jobs_tail = job;
@@ -350,6 +357,74 @@ run_batch (fgd_store *store, fgd_txn *txn, fgd_job *job)
    }
    finish_jobs (txn, commit (txn, NULL));
 }
+
+/* --- yielding ------------------------------------------------------------------------------------------------------- */
+
+void
+fgd_txn_allow_yield (fgd_txn *txn)
+{
+   txn->may_yield = true;
+}
+
+bool
+fgd_txn_wants_yield (fgd_txn *txn)
+{
+   if (!txn->may_yield || txn->depth >= YIELD_DEPTH_MAX) {
+      return false;
+   }
+   if (txn->bytes >= BATCH_BYTES_MAX) {
+      return true;
+   }
+   int64_t now = fgd_store_now_us ();
+   if (now - txn->slice_us < SLICE_US) {
+      return false;
+   }
+   pthread_mutex_lock (&txn->store->mutex);
+   bool waited_for = txn->store->head || txn->jobs; /* those of this batch wait for their replies */
+   pthread_mutex_unlock (&txn->store->mutex);
+   if (!waited_for) {
+      txn->slice_us = now;
+   }
+   return waited_for;
+}
+
+static void
+run_others (fgd_txn *txn)
+{
+   int64_t end = fgd_store_now_us () + SLICE_US;
+   fgd_job *job;
+
+   while (!txn->broken && txn->bytes < BATCH_BYTES_MAX && fgd_store_now_us () < end &&
+          (job = take_job (txn->store, false)) != NULL) {
+      run_job (txn, job);
+   }
+}
+
+bool
+fgd_txn_yield (fgd_txn *txn, fg_error *err)
+{
+   const int64_t deadline_us = txn->deadline_us;
+
+   if (!fgd_txn_flush (txn, err)) {
+      return false;
+   }
+   txn->depth++;
+   run_others (txn);
+   bool ok = fgd_txn_flush (txn, err);
+   txn->depth--;
+   txn->deadline_us = deadline_us;
+   txn->may_yield = true;
+   txn->slice_us = fgd_store_now_us ();
+   return ok;
+}
+
+uint64_t
+fgd_txn_last_record (const fgd_txn *txn)
+{
+   return txn->store->next_record;
+}
+
+/* --- the thread's life ---------------------------------------------------------------------------------------------- */
 
 static void *
 writer_main (void *arg)
