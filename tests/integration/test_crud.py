@@ -75,6 +75,8 @@ def case_insert_batches():
         expect_equal(code(client.run({"insert": "c", "documents": [{}], "ordered": "yes"})), 14, "wrong type")
         expect_equal(code(client.run({"insert": "", "documents": [{}]})), 73, "empty name")
         expect_equal(code(client.run({"insert": "c", "documents": [{}], "encryptionInformation": {"schema": {}}})), 6371602, "Queryable Encryption")
+        for command, number in (({"update": "c", "updates": [{"q": {}, "u": {}}]}, 6371905), ({"delete": "c", "deletes": [{"q": {}, "limit": 0}]}, 6371701), ({"findAndModify": "c", "remove": True}, 6371800)):
+            expect_equal(code(client.run({**command, "encryptionInformation": {"schema": {}}})), number, f"{command}")
         expect_equal(code(client.run({"insert": "system.x", "documents": [{}]})), 73, "system collection")
         ok(client.run({"insert": "e", "documents": [{"a": 1, "_id": 5}, {"b": 1}]}))
         found = client.find_all("e")

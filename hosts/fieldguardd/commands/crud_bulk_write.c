@@ -148,7 +148,7 @@ open_namespace (const bulk *b, int64_t index, char db[64], fgd_write *write, fg_
    const char *name = NULL;
 
    if (!bson_init_static (&doc, view->data, view->len) || !fgd_args_read (&doc, "nsInfo", false, ns_args, v, err) ||
-       !fgd_refuse_encryption_information (&v[N_ENCRYPTION], err) ||
+       !fgd_refuse_encryption_information (&v[N_ENCRYPTION], FGD_NO_ENCRYPTED_INSERT, err) ||
        !fgd_namespace_split (fgd_value_string (&v[N_NS]), db, 64, &name, err) ||
        !fgd_write_open (write, b->request, db, name, err)) {
       return false;

@@ -178,8 +178,8 @@ fgd_run_find_and_modify (fgd_request *request, fgd_reply *reply)
 
    if (!fgd_arg_collection (request, &name, &reply->error) ||
        !fgd_args_read (&request->body, "findAndModify", true, args, v, &reply->error) ||
-       !fgd_refuse_encryption_information (&v[A_ENCRYPTION], &reply->error) || !check_combination (v, &reply->error) ||
-       !fgd_write_open (&write, request, request->db, name, &reply->error)) {
+       !fgd_refuse_encryption_information (&v[A_ENCRYPTION], FGD_NO_ENCRYPTED_FIND_AND_MODIFY, &reply->error) ||
+       !check_combination (v, &reply->error) || !fgd_write_open (&write, request, request->db, name, &reply->error)) {
       return;
    }
    if (answer_again (request, reply)) {

@@ -71,7 +71,7 @@ fgd_run_insert (fgd_request *request, fgd_reply *reply)
 
    if (fgd_arg_collection (request, &name, &reply->error) &&
        fgd_args_read (&request->body, "insert", true, args, v, &reply->error) &&
-       fgd_refuse_encryption_information (&v[A_ENCRYPTION], &reply->error) &&
+       fgd_refuse_encryption_information (&v[A_ENCRYPTION], FGD_NO_ENCRYPTED_INSERT, &reply->error) &&
        fgd_doc_list_read (request, "documents", &v[A_DOCUMENTS], &list, &reply->error) &&
        fgd_check_batch_size (list.n, &reply->error) &&
        fgd_write_open (&write, request, request->db, name, &reply->error)) {

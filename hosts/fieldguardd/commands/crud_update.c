@@ -246,7 +246,7 @@ fgd_run_update (fgd_request *request, fgd_reply *reply)
 
    if (fgd_arg_collection (request, &name, &reply->error) &&
        fgd_args_read (&request->body, "update", true, update_args, v, &reply->error) &&
-       fgd_refuse_encryption_information (&v[A_ENCRYPTION], &reply->error)) {
+       fgd_refuse_encryption_information (&v[A_ENCRYPTION], FGD_NO_ENCRYPTED_UPDATE, &reply->error)) {
       run_batch (request, reply, name, v, false);
    }
 }
@@ -259,7 +259,7 @@ fgd_run_delete (fgd_request *request, fgd_reply *reply)
 
    if (fgd_arg_collection (request, &name, &reply->error) &&
        fgd_args_read (&request->body, "delete", true, delete_args, v, &reply->error) &&
-       fgd_refuse_encryption_information (&v[A_ENCRYPTION], &reply->error)) {
+       fgd_refuse_encryption_information (&v[A_ENCRYPTION], FGD_NO_ENCRYPTED_DELETE, &reply->error)) {
       run_batch (request, reply, name, v, true);
    }
 }

@@ -36,8 +36,8 @@ check_verbosity (const fg_value *value, fg_error *err)
       return fg_error_set (err, FG_ERROR_SERVER, 238, NULL,
                            "explain with verbosity '%s' is not supported by this server", text);
    }
-   return fg_error_set (err, FG_ERROR_SERVER, 9, NULL,
-                        "verbosity string must be one of {'queryPlanner', 'executionStats', 'allPlansExecution'}");
+   return fg_error_set (err, FG_ERROR_SERVER, 2, NULL,
+                        "Enumeration value for field 'explain.verbosity' is not a valid value.");
 }
 
 static fg_value

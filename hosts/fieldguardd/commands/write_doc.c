@@ -32,10 +32,10 @@ fgd_write_flags (const fg_value *bypass)
 }
 
 bool
-fgd_refuse_encryption_information (const fg_value *encryption_information, fg_error *err)
+fgd_refuse_encryption_information (const fg_value *encryption_information, int32_t code, fg_error *err)
 {
    return !fgd_value_present (encryption_information) ||
-          fg_error_set (err, FG_ERROR_SERVER, 6371602, NULL,
+          fg_error_set (err, FG_ERROR_SERVER, code, NULL,
                         "Encrypted index operations are only supported on replica sets");
 }
 
@@ -163,7 +163,7 @@ look_over (const bson_t *doc, repair *out, fg_error *err)
          continue;
       }
       if (out->id.type) {
-         return fg_error_set (err, FG_ERROR_SERVER, 2, NULL, "can't have multiple _id fields");
+         return fg_error_set (err, FG_ERROR_SERVER, 2, NULL, "can't have multiple _id fields in one document");
       }
       out->id = value;
       out->id_first = position == 0;
@@ -424,7 +424,7 @@ fgd_write_insert (fgd_write *write, const uint8_t *doc, size_t len, fgd_failure 
       return fg_error_set (&failure->error, FG_ERROR_SERVER, 22, NULL, "malformed document");
    }
    if (len > FGD_MAX_BSON_SIZE) {
-      return fg_error_set (&failure->error, FG_ERROR_SERVER, 10334, NULL,
+      return fg_error_set (&failure->error, FG_ERROR_SERVER, 2, NULL,
                            "object to insert too large. size in bytes: %zu, max size: %d", len, FGD_MAX_BSON_SIZE);
    }
    if (!look_over (&view, &what, &failure->error)) {

@@ -39,7 +39,12 @@ bool fgd_write_create_collection (fgd_write *write, fg_error *err) FG_WARN_UNUSE
 /* The flags for bypassDocumentValidation as the argument has it. */
 uint32_t fgd_write_flags (const fg_value *bypass);
 /* A command with encryptionInformation asks the server to rewrite Queryable Encryption's payloads, which mongod does on replica sets only: its error. */
-bool fgd_refuse_encryption_information (const fg_value *encryption_information, fg_error *err) FG_WARN_UNUSED;
+#define FGD_NO_ENCRYPTED_INSERT 6371602
+#define FGD_NO_ENCRYPTED_DELETE 6371701
+#define FGD_NO_ENCRYPTED_FIND_AND_MODIFY 6371800
+#define FGD_NO_ENCRYPTED_UPDATE 6371905
+bool fgd_refuse_encryption_information (const fg_value *encryption_information, int32_t code,
+                                        fg_error *err) FG_WARN_UNUSED;
 
 /* Inserts doc (_id added and moved to the front as needed). */
 bool fgd_write_insert (fgd_write *write, const uint8_t *doc, size_t len, fgd_failure *failure) FG_WARN_UNUSED;

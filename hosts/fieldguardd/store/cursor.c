@@ -131,7 +131,7 @@ fgd_cursors_pin (fgd_cursors *cursors, int64_t id, fg_error *err)
       fg_error_set (err, FG_ERROR_SERVER, 43, NULL, "cursor id %" PRId64 " not found", id);
       cursor = NULL;
    } else if (cursor->pinned) {
-      fg_error_set (err, FG_ERROR_SERVER, 12051, NULL, "cursor id %" PRId64 " is already in use", id);
+      fg_error_set (err, FG_ERROR_SERVER, 143, NULL, "cursor id %" PRId64 " is already in use", id);
       cursor = NULL;
    } else {
       cursor->pinned = true;

@@ -40,7 +40,7 @@ void fgd_cursors_free (fgd_cursors *cursors); /* frees what is open; nothing is 
 
 /* Gives the cursor an id, copied to *id, and keeps it: from then on it may be gone at any time. False (146: too many open cursors, or too much memory in them): it is still the caller's. */
 bool fgd_cursors_add (fgd_cursors *cursors, fgd_cursor *cursor, int64_t *id, fg_error *err) FG_WARN_UNUSED;
-/* NULL: not found (43 CursorNotFound) or in use by another getMore (12051). */
+/* NULL: not found (43 CursorNotFound) or in use by another getMore (143). */
 fgd_cursor *fgd_cursors_pin (fgd_cursors *cursors, int64_t id, fg_error *err) FG_WARN_UNUSED;
 /* Gives it back, or (finished, or killed meanwhile) frees it. */
 void fgd_cursors_unpin (fgd_cursors *cursors, fgd_cursor *cursor, bool finished);

@@ -72,6 +72,8 @@ code_names (void)
    char buf[24];
    CU_ASSERT_STRING_EQUAL (fg_server_code_name (121, buf, sizeof buf), "DocumentValidationFailure");
    CU_ASSERT_STRING_EQUAL (fg_server_code_name (9, buf, sizeof buf), "FailedToParse");
+   CU_ASSERT_STRING_EQUAL (fg_server_code_name (201, buf, sizeof buf), "CannotBuildIndexKeys");
+   CU_ASSERT_STRING_EQUAL (fg_server_code_name (40415, buf, sizeof buf), "IDLUnknownField");
    CU_ASSERT_STRING_EQUAL (fg_server_code_name (51091, buf, sizeof buf), "Location51091");
    CU_ASSERT_STRING_EQUAL (fg_server_code_name (51091, NULL, 0), "");
 }

@@ -571,7 +571,7 @@ test_cursors (void)
    CU_ASSERT (fgd_cursors_kill (cursors, id, "db.other") == FGD_KILL_NOT_FOUND);
    fgd_cursor *pinned = fgd_cursors_pin (cursors, id, &err);
    CU_ASSERT_FATAL (pinned != NULL);
-   CU_ASSERT (fgd_cursors_pin (cursors, id, &err) == NULL && err.code == 12051);
+   CU_ASSERT (fgd_cursors_pin (cursors, id, &err) == NULL && err.code == 143);
    CU_ASSERT (fgd_cursors_kill (cursors, id, "db.c") == FGD_KILL_DONE);
    CU_ASSERT (freed == 0);
    fgd_cursors_unpin (cursors, pinned, false);
