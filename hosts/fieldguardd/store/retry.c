@@ -216,7 +216,35 @@ fgd_session_forget (fgd_txn *writer, const uint8_t lsid[FGD_LSID], fg_error *err
 
 /* --- the statements of a command ------------------------------------------------------------------------------------ */
 
-/* Loads the entry, or begins a new one for a greater number. */
+static bool
+too_old (int64_t number, int64_t active, fg_error *err)
+{
+   return fg_error_set (err, FG_ERROR_SERVER, CODE_TOO_OLD, NULL,
+                        "Retryable write with txnNumber %lld is prohibited on this session because a newer "
+                        "retryable write or transaction with txnNumber %lld has already started.",
+                        (long long)number, (long long)active);
+}
+
+/* What the session has kept, when it is of this number; nothing for a greater one. */
+static bool
+load_kept (fgd_retry *retry, const uint8_t *kept, size_t len, fg_error *err)
+{
+   int64_t number = (int64_t)fg_read_u64le (kept + 1);
+
+   if (retry->number < number) {
+      return too_old (retry->number, number, err);
+   }
+   if (retry->number == number && kept[0] == FGD_SESSION_COMMITTED) {
+      return fg_error_set (err, FG_ERROR_SERVER, CODE_NUMBER_IN_USE, NULL,
+                           "Cannot start a retryable write at given transaction number %lld: a transaction has it",
+                           (long long)number);
+   }
+   if (retry->number == number) {
+      fg_buf_append (&retry->entry, kept, len);
+   }
+   return true;
+}
+
 static bool
 load (fgd_retry *retry, fg_error *err)
 {
@@ -224,25 +252,11 @@ load (fgd_retry *retry, fg_error *err)
    bool found;
    uint8_t head[HEAD];
 
-   if (!get (retry->txn, retry->lsid, &value, &found, err) || (!found && !check_room (retry->txn, err))) {
+   if (!get (retry->txn, retry->lsid, &value, &found, err) ||
+       !(found ? load_kept (retry, value.mv_data, value.mv_size, err) : check_room (retry->txn, err))) {
       return false;
    }
-   const uint8_t *bytes = found ? value.mv_data : NULL;
-   int64_t number = found ? (int64_t)fg_read_u64le (bytes + 1) : -1;
-   if (retry->number < number) {
-      return fg_error_set (err, FG_ERROR_SERVER, CODE_TOO_OLD, NULL,
-                           "Retryable write with txnNumber %lld is prohibited on this session because a newer "
-                           "retryable write or transaction with txnNumber %lld has already started.",
-                           (long long)retry->number, (long long)number);
-   }
-   if (retry->number == number && bytes[0] == FGD_SESSION_COMMITTED) {
-      return fg_error_set (err, FG_ERROR_SERVER, CODE_NUMBER_IN_USE, NULL,
-                           "Cannot start a retryable write at given transaction number %lld: a transaction has it",
-                           (long long)number);
-   }
-   if (retry->number == number) {
-      fg_buf_append (&retry->entry, bytes, value.mv_size);
-   } else {
+   if (retry->entry.len == 0) {
       put_head (head, FGD_SESSION_RETRYABLE, retry->number);
       fg_buf_append (&retry->entry, head, sizeof head);
    }
