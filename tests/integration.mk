@@ -6,6 +6,8 @@ $(eval $(call program,tests/clients/libmongoc_client,tests/integration/clients/l
 $(eval $(call program,tests/clients/libmongoc_transactions,tests/integration/clients/libmongoc_transactions.c,,$(MONGOC_LIBS)))
 TEST_ARTIFACTS += $(B)/tests/clients/libmongoc_transactions
 $(eval $(call program,tests/clients/key_churn,tests/integration/clients/key_churn.c,fieldguard-client fieldguard-base,$(CLIENT_LDLIBS)))
+$(eval $(call program,tests/clients/libmongoc_encryption,tests/integration/clients/libmongoc_encryption.c,,$(MONGOC_LIBS)))
+TEST_ARTIFACTS += $(B)/tests/clients/libmongoc_encryption
 $(eval $(call program,tests/clients/kms_client,tests/integration/clients/kms_client.c,fieldguard-client fieldguard-base,$(CLIENT_LDLIBS)))
 TEST_ARTIFACTS += $(B)/tests/clients/kms_client
 $(eval $(call program,tests/clients/key_tool,tests/integration/clients/key_tool.c,fieldguard-client fieldguard-base,$(CLIENT_LDLIBS)))
