@@ -103,6 +103,13 @@ struct fg_audit_log {
    uint64_t room; /* reserved on disk up to here, beyond size */
    uint64_t records; /* of this handle */
    uint64_t synced;
+   bool pending; /* records were appended since the last sync */
+   bool several; /* by more than one thread */
+   pthread_t appender; /* by this one, otherwise */
+   bool told; /* the sync that failed was the only appender's own */
+   uint64_t lost_from,
+      lost_upto; /* records behind the first, up to the second, went into a file that could not be synced */
+   bool lost; /* nobody may have told their appender yet */
    uint64_t seq;
    uint8_t mac[FG_AUDIT_MAC_LEN];
    fg_audit_state *state; /* in a locked page of its own */

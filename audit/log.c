@@ -212,6 +212,21 @@ ready (fg_audit_log *log, fg_error *err)
    return log->fd >= 0 || fg_audit_next_file (log, err);
 }
 
+static void
+note_appender (fg_audit_log *log)
+{
+   pthread_t self = pthread_self ();
+
+   if (!log->pending) {
+      log->appender = self;
+      log->several = false;
+   } else if (!pthread_equal (log->appender, self)) {
+      log->several = true;
+   }
+   log->pending = true;
+   log->told = false;
+}
+
 bool
 fg_audit_log_append (fg_audit_log *log, const char *fields_json, size_t len, fg_error *err)
 {
@@ -220,6 +235,9 @@ fg_audit_log_append (fg_audit_log *log, const char *fields_json, size_t len, fg_
    }
    pthread_mutex_lock (&log->lock);
    bool ok = ready (log, err) && fg_audit_write_line (log, fields_json, len, err);
+   if (ok) {
+      note_appender (log);
+   }
    pthread_mutex_unlock (&log->lock);
    return ok;
 }
@@ -285,26 +303,56 @@ fg_audit_log_reserve (fg_audit_log *log, size_t n, fg_error *err)
    return ok;
 }
 
+/* asked: how many records there were when the caller asked. False: some of them, perhaps its own, went into a file that could not be synced and has been left
+ * since. Those who asked before that hear of it each; of all later ones the first, which may be their appender. */
+static bool
+none_lost (fg_audit_log *log, uint64_t asked, fg_error *err)
+{
+   bool waited = asked > log->lost_from && asked <= log->lost_upto;
+
+   if (!log->lost && !waited) {
+      return true;
+   }
+   log->lost = false;
+   return fg_error_set (err, FG_ERROR_AUDIT, FG_E_IO, log->path,
+                        "records went into an audit file that could not be synced before it was rotated");
+}
+
 /* After a failed fdatasync the kernel may have dropped the pages and will not say so again: the file is given up. */
+static bool
+sync_file (fg_audit_log *log, int fd, uint64_t upto, fg_error *err)
+{
+   bool ok = fdatasync (fd) == 0 || fg_error_set_errno (err, errno, log->path, "cannot sync the audit file");
+
+   pthread_mutex_lock (&log->lock);
+   if (ok) {
+      log->synced = upto;
+      log->pending = log->records > upto;
+      log->several = true; /* who has appended meanwhile is not known */
+   } else {
+      log->broken = true;
+      log->told = log->records == upto && !log->several && pthread_equal (log->appender, pthread_self ());
+   }
+   pthread_mutex_unlock (&log->lock);
+   return ok;
+}
+
 bool
 fg_audit_log_sync (fg_audit_log *log, fg_error *err)
 {
+   pthread_mutex_lock (&log->lock);
+   uint64_t asked = log->records;
+   pthread_mutex_unlock (&log->lock);
    pthread_mutex_lock (&log->sync_lock);
    pthread_mutex_lock (&log->lock);
    uint64_t upto = log->records;
    int fd = log->fd;
    bool ok = !log->broken || fg_error_set (err, FG_ERROR_AUDIT, FG_E_IO, log->path, "the audit file cannot be synced");
+   ok = ok && none_lost (log, asked, err);
    bool needed = ok && upto > log->synced && fd >= 0;
    pthread_mutex_unlock (&log->lock);
    if (needed) {
-      ok = fdatasync (fd) == 0 || fg_error_set_errno (err, errno, log->path, "cannot sync the audit file");
-      pthread_mutex_lock (&log->lock);
-      if (ok) {
-         log->synced = upto;
-      } else {
-         log->broken = true;
-      }
-      pthread_mutex_unlock (&log->lock);
+      ok = sync_file (log, fd, upto, err);
    }
    pthread_mutex_unlock (&log->sync_lock);
    return ok;

@@ -115,6 +115,18 @@ done:
    return ok;
 }
 
+/* What was appended and not synced may be on no disk. Whoever asks for its sync, now waiting or later, has to hear of it. */
+static void
+note_loss (fg_audit_log *log)
+{
+   if (log->pending) {
+      log->lost_from = log->synced;
+      log->lost_upto = log->records;
+      log->lost = log->lost || !log->told;
+      log->pending = false;
+   }
+}
+
 /* Closing record, durable; then the key of this file is gone for good: memory and state hold the next one's. */
 static bool
 seal_locked (fg_audit_log *log, fg_error *err)
@@ -127,6 +139,7 @@ seal_locked (fg_audit_log *log, fg_error *err)
    fg_audit_end end = {.closed = true};
    if (log->broken) {
       end.closed = false; /* nothing more can go into it: the next file tells how it ended */
+      note_loss (log);
    } else {
       fg_audit_closing_format (&fields);
       bool ok = fields.failed ? fg_error_set (err, FG_ERROR_SYSTEM, FG_E_NOMEM, log->path, "out of memory")
@@ -152,6 +165,7 @@ seal_locked (fg_audit_log *log, fg_error *err)
    close (log->fd);
    log->fd = -1;
    log->synced = log->records;
+   log->pending = false;
    return fg_audit_state_write (log->state_path, log->state, err);
 }
 

@@ -301,10 +301,114 @@ each_allocation_once (void)
 #endif
 }
 
+/* --- a sync that fails while others wait for theirs ------------------------------------------------------------------------- */
+
+static pthread_mutex_t stage = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t moved = PTHREAD_COND_INITIALIZER;
+static int act; /* how far the scenario is */
+
+static void
+advance (int to)
+{
+   pthread_mutex_lock (&stage);
+   act = to;
+   pthread_cond_broadcast (&moved);
+   pthread_mutex_unlock (&stage);
+}
+
+static void
+await (int at)
+{
+   pthread_mutex_lock (&stage);
+   while (act < at) {
+      pthread_cond_wait (&moved, &stage);
+   }
+   pthread_mutex_unlock (&stage);
+}
+
+typedef struct appender {
+   fg_audit_log *log;
+   bool synced;
+} appender;
+
+/* Appends, lets another's sync fail and the file be rotated, and only then asks for its own sync. */
+static void *
+append_then_sync_late (void *arg)
+{
+   appender *a = arg;
+
+   bool ok = append (a->log, 1, NULL);
+   advance (1);
+   await (2);
+   a->synced = ok && fg_audit_log_sync (a->log, NULL);
+   return NULL;
+}
+
+static void
+fail_next_sync (fg_audit_log *log)
+{
+   calls = 0;
+   fail_with = EIO;
+   fail_at = 1;
+   counting = true;
+   CU_ASSERT_FALSE (fg_audit_log_sync (log, NULL));
+   counting = false;
+   fail_at = 0;
+}
+
+static void
+loss_is_told_to_the_appender (void)
+{
+   fixture f;
+   pthread_t thread;
+
+   for (int more = 0; more < 2; more++) { /* without and with a record of the next file in between */
+      fixture_begin (&f);
+      appender a = {.log = open_log (&f, f.key, NULL), .synced = true};
+      CU_ASSERT_FATAL (a.log != NULL);
+      act = 0;
+      CU_ASSERT_FATAL (pthread_create (&thread, NULL, append_then_sync_late, &a) == 0);
+      await (1);
+      fail_next_sync (a.log);
+      CU_ASSERT (fg_audit_log_rotate (a.log, NULL));
+      if (more) {
+         CU_ASSERT (append (a.log, 2, NULL));
+      }
+      advance (2);
+      pthread_join (thread, NULL);
+      CU_ASSERT_FALSE (a.synced);
+      CU_ASSERT (append (a.log, 3, NULL) && fg_audit_log_sync (a.log, NULL));
+      CU_ASSERT (fg_audit_log_close (a.log, NULL));
+      CU_ASSERT_EQUAL (verify_all (&f, f.key).finding, FG_AUDIT_OK);
+      fixture_end (&f);
+   }
+}
+
+/* The only appender has been told by the sync that failed: after the rotation it may go on. */
+static void
+loss_is_told_once (void)
+{
+   fixture f;
+
+   fixture_begin (&f);
+   fg_audit_log *log = open_log (&f, f.key, NULL);
+   CU_ASSERT_FATAL (log != NULL);
+   CU_ASSERT (append (log, 1, NULL));
+   fail_next_sync (log);
+   CU_ASSERT_FALSE (append (log, 2, NULL));
+   CU_ASSERT_FALSE (fg_audit_log_sync (log, NULL));
+   CU_ASSERT (fg_audit_log_rotate (log, NULL));
+   CU_ASSERT (append (log, 3, NULL) && fg_audit_log_sync (log, NULL));
+   CU_ASSERT (fg_audit_log_close (log, NULL));
+   fixture_end (&f);
+}
+
 const char *const fg_suite_name = "audit_torture";
 const fg_test fg_tests[] = {{"each_call_once", each_call_once},
                             {"each_call_once_disk_full", each_call_once_disk_full},
                             {"from_each_call_on", from_each_call_on},
                             {"from_each_call_on_disk_full", from_each_call_on_disk_full},
                             {"each_allocation_once", each_allocation_once},
+                            {"loss_is_told_to_the_appender", loss_is_told_to_the_appender},
+                            {"loss_is_told_once", loss_is_told_once},
                             {NULL, NULL}};
