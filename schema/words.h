@@ -54,6 +54,18 @@ fg_name_words_within (const char *name, size_t len, size_t room, uint64_t *head,
    }
 }
 
+/* Whether this name is it, when it has no more than sixteen bytes: told without finding the end of what stands there. room: bytes before the document's end. */
+static inline bool
+fg_name_is (const char *there, size_t room, uint64_t head, uint64_t tail, uint32_t len)
+{
+   if (len < 8) {
+      /* The name and the NUL behind it are in one word. */
+      return room >= 8 && (fg_read_word (there) & UINT64_MAX >> (56 - 8 * len)) == head;
+   }
+   return len <= 16 && room > len && fg_read_word (there) == head && there[len] == 0 &&
+          (len == 8 || fg_read_word (there + len - 8) == tail);
+}
+
 static inline uint64_t
 fg_name_hash (uint64_t head, uint64_t tail, size_t len, uint64_t multiplier)
 {

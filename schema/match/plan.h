@@ -47,7 +47,6 @@ typedef struct fg_plan_spot {
 
 typedef struct fg_plan_slot {
    uint64_t head, tail; /* schema/words.h */
-   uint64_t mask; /* of the first eight bytes: the name and, when they hold it, the NUL behind it */
    uint32_t len; /* FG_PLAN_NONE: an empty slot */
    uint32_t name; /* offset into the names */
    uint32_t spot;

@@ -244,11 +244,7 @@ meets (run *r, uint32_t number, const fg_value *value, bool *opened)
 INLINE bool
 is_expected (const fg_plan_slot *slot, const char *name, size_t room)
 {
-   if (room < 24 || (fg_read_word (name) & slot->mask) != slot->head) {
-      return false;
-   }
-   const size_t len = slot->len;
-   return len < 8 || (len <= 16 && name[len] == 0 && (len == 8 || fg_read_word (name + len - 8) == slot->tail));
+   return fg_name_is (name, room, slot->head, slot->tail, slot->len);
 }
 
 INLINE const fg_plan_slot *

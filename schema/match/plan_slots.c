@@ -93,7 +93,6 @@ fill (fg_plan_builder *b, fg_plan_state *state, const uint32_t *table, const wor
       memcpy (name, exits[i].name, exits[i].len);
       slots[at] = (fg_plan_slot){.head = words[i].head,
                                  .tail = words[i].tail,
-                                 .mask = words[i].len < 7 ? ((uint64_t)1 << 8 * (words[i].len + 1)) - 1 : UINT64_MAX,
                                  .len = words[i].len,
                                  .name = (uint32_t)(b->names.n - exits[i].len - 1),
                                  .spot = spots[i],

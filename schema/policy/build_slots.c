@@ -8,15 +8,6 @@
 
 #define TRIES 64
 
-static uint64_t
-next_multiplier (uint64_t previous)
-{
-   uint64_t x = previous + 0x9e3779b97f4a7c15u;
-   x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-   x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-   return (x ^ x >> 31) | 1;
-}
-
 /* Places the names; returns the longest distance from a name's own place. */
 static uint32_t
 place_names (fg_policy_slot *slots, uint32_t bits, const fg_exit *exits, uint32_t n, uint64_t multiplier)
@@ -30,8 +21,8 @@ place_names (fg_policy_slot *slots, uint32_t bits, const fg_exit *exits, uint32_
    for (uint32_t i = 0; i < n; i++) {
       uint64_t head, tail;
       uint32_t distance = 0;
-      fg_policy_name_words (exits[i].name, exits[i].len, &head, &tail);
-      uint64_t at = fg_policy_hash (head, tail, exits[i].len, multiplier) >> (64 - bits);
+      fg_name_words (exits[i].name, exits[i].len, &head, &tail);
+      uint64_t at = fg_name_hash (head, tail, exits[i].len, multiplier) >> (64 - bits);
       while (slots[at].len != FG_POLICY_NONE) {
          at = (at + 1) & (size - 1);
          distance++;
@@ -43,6 +34,26 @@ place_names (fg_policy_slot *slots, uint32_t bits, const fg_exit *exits, uint32_
    return worst;
 }
 
+/* The slots' numbers in the order of the exits, which is that of the rules. */
+static bool
+list_in_order (fg_build *build, fg_policy_state *state, uint32_t n, fg_error *err)
+{
+   uint32_t *order = fg_vec_add (&build->words, (size_t)n + 1);
+
+   if (!order) {
+      return fg_rules_no_memory (err);
+   }
+   state->order = (uint32_t)(build->words.n - n - 1);
+   order[n] = FG_POLICY_NONE;
+   for (uint32_t i = 0; n > 0 && i < 1u << state->slot_bits; i++) {
+      const fg_policy_slot *slot = FG_VEC_AT (&build->slots, fg_policy_slot, state->slots + i);
+      if (slot->len != FG_POLICY_NONE) {
+         order[slot->bit & ~FG_SLOT_WILD] = state->slots + i;
+      }
+   }
+   return true;
+}
+
 bool
 fg_build_slots (fg_build *build, fg_policy_state *state, const fg_exit *exits, uint32_t n, fg_error *err)
 {
@@ -50,7 +61,7 @@ fg_build_slots (fg_build *build, fg_policy_state *state, const fg_exit *exits, u
 
    state->n_names = n;
    if (n == 0) {
-      return true;
+      return list_in_order (build, state, 0, err);
    }
    while (((uint64_t)1 << bits) < 2 * (uint64_t)n + 1) {
       bits++;
@@ -64,7 +75,7 @@ fg_build_slots (fg_build *build, fg_policy_state *state, const fg_exit *exits, u
    uint64_t best = 0, multiplier = 0;
    uint32_t best_worst = UINT32_MAX, tries = n > 512 ? 4 : TRIES;
    for (uint32_t i = 0; i < tries && best_worst > 0; i++) {
-      multiplier = next_multiplier (multiplier);
+      multiplier = fg_name_next_multiplier (multiplier);
       uint32_t worst = place_names (slots, bits, exits, n, multiplier);
       if (worst < best_worst) {
          best_worst = worst;
@@ -74,7 +85,7 @@ fg_build_slots (fg_build *build, fg_policy_state *state, const fg_exit *exits, u
    (void)place_names (slots, bits, exits, n, best);
    state->multiplier = best;
    for (uint32_t i = 0; i < n; i++) {
-      state->filter |= (uint64_t)1 << fg_policy_filter_bit (exits[i].name, exits[i].len);
+      state->filter |= (uint64_t)1 << fg_name_filter_bit (exits[i].name, exits[i].len);
    }
-   return true;
+   return list_in_order (build, state, n, err);
 }

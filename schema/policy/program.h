@@ -11,6 +11,7 @@
 #include <fieldguard/policy.h>
 
 #include "base/base.h"
+#include "schema/words.h"
 
 #include <pcre2.h>
 
@@ -59,7 +60,7 @@ typedef struct fg_policy_slot {
 #define FG_STATE_WILD 0x10u /* names that no rule spells may lead to rules as well */
 
 typedef struct fg_policy_state {
-   uint64_t filter; /* fg_policy_filter_bit of each name that leads out of here */
+   uint64_t filter; /* fg_name_filter_bit of each name that leads out of here */
    uint64_t multiplier; /* of the hash: chosen when compiled so that names do not collide */
    uint32_t slots;
    uint32_t slot_bits; /* log2 of their number; 0 slots when n_names is 0 */
@@ -73,6 +74,7 @@ typedef struct fg_policy_state {
    uint32_t n_items;
    uint32_t items_rest;
    uint32_t rule; /* the only rule of the formula, or FG_POLICY_NONE */
+   uint32_t order; /* words: the slots of the names as the rules list them, then FG_POLICY_NONE */
 } fg_policy_state;
 
 /* Operations of a formula, in postfix order: a rule's number pushes its verdict. */
@@ -115,40 +117,6 @@ fg_policy_pair_index (uint32_t n_patterns, uint32_t i, uint32_t j)
    return 1u + i * n_patterns + j;
 }
 
-static inline uint64_t
-fg_read_word (const void *p)
-{
-   uint64_t word;
-   memcpy (&word, p, sizeof word);
-   return word;
-}
-
-/* head and tail of a name, as in fg_policy_slot, without reading beyond it. */
-static inline void
-fg_policy_name_words (const char *name, size_t len, uint64_t *head, uint64_t *tail)
-{
-   *head = 0;
-   *tail = 0;
-   memcpy (head, name, len < 8 ? len : 8);
-   if (len > 8) {
-      memcpy (tail, name + len - 8, 8);
-   }
-}
-
-static inline uint64_t
-fg_policy_hash (uint64_t head, uint64_t tail, size_t len, uint64_t multiplier)
-{
-   uint64_t mixed = (head ^ (tail << 29 | tail >> 35) ^ (uint64_t)len << 57) * multiplier;
-   return (mixed ^ mixed >> 32) * 0x9e3779b97f4a7c15u;
-}
-
-/* Most names of a document lead nowhere: their length and first byte tell without a look at the table. */
-static inline uint32_t
-fg_policy_filter_bit (const char *name, size_t len)
-{
-   return ((uint32_t)len * 5u ^ (uint8_t)name[0]) & 63u;
-}
-
 /* name must have passed the state's filter: an empty table is never looked at. */
 static inline const fg_policy_slot *
 fg_policy_find_words (const fg_policy *policy, const fg_policy_state *state, const char *name, size_t len,
@@ -156,7 +124,7 @@ fg_policy_find_words (const fg_policy *policy, const fg_policy_state *state, con
 {
    const fg_policy_slot *slots = policy->slots + state->slots;
    const uint64_t mask = ((uint64_t)1 << state->slot_bits) - 1;
-   for (uint64_t i = fg_policy_hash (head, tail, len, state->multiplier) >> (64 - state->slot_bits);;
+   for (uint64_t i = fg_name_hash (head, tail, len, state->multiplier) >> (64 - state->slot_bits);;
         i = (i + 1) & mask) {
       const fg_policy_slot *slot = slots + i;
       if (slot->head == head && slot->tail == tail && slot->len == len &&
@@ -174,10 +142,10 @@ fg_policy_find (const fg_policy *policy, const fg_policy_state *state, const cha
 {
    uint64_t head, tail;
 
-   if (len == 0 ? !(state->filter & 1) : !(state->filter >> fg_policy_filter_bit (name, len) & 1)) {
+   if (len == 0 ? !(state->filter & 1) : !(state->filter >> fg_name_filter_bit (name, len) & 1)) {
       return NULL;
    }
-   fg_policy_name_words (name, len, &head, &tail);
+   fg_name_words (name, len, &head, &tail);
    return fg_policy_find_words (policy, state, name, len, head, tail);
 }
 

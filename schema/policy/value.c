@@ -113,22 +113,26 @@ printable_sequence (const uint8_t *p, size_t len)
    return n;
 }
 
-#ifdef __SSE2__
 /* Whether the first 64 bytes hold a control character from 14 to 31, which no text has: true of 99 in 100 ciphertexts, and found without a branch for
  * each byte. */
+#ifdef __SSE2__
+static inline __m128i
+controls (const uint8_t *p)
+{
+   const __m128i first = _mm_set1_epi8 (14), last = _mm_set1_epi8 (31 - 14);
+   __m128i bytes;
+
+   memcpy (&bytes, p, sizeof bytes);
+   bytes = _mm_sub_epi8 (bytes, first);
+   return _mm_cmpeq_epi8 (_mm_min_epu8 (bytes, last), bytes);
+}
+
+/* The first half tells of 9 in 10. */
 static inline bool
 has_control (const uint8_t *body)
 {
-   const __m128i first = _mm_set1_epi8 (14), last = _mm_set1_epi8 (31 - 14);
-   __m128i found = _mm_setzero_si128 ();
-
-   for (size_t i = 0; i < MIN_PRINTABLE; i += sizeof found) {
-      __m128i bytes;
-      memcpy (&bytes, body + i, sizeof bytes);
-      bytes = _mm_sub_epi8 (bytes, first);
-      found = _mm_or_si128 (found, _mm_cmpeq_epi8 (_mm_min_epu8 (bytes, last), bytes));
-   }
-   return _mm_movemask_epi8 (found) != 0;
+   return _mm_movemask_epi8 (_mm_or_si128 (controls (body), controls (body + 16))) != 0 ||
+          _mm_movemask_epi8 (_mm_or_si128 (controls (body + 32), controls (body + 48))) != 0;
 }
 #else
 static inline bool

@@ -159,25 +159,26 @@ scan_name (const char *name, const char *start, const char *limit, bool *dot)
 }
 #endif
 
+static const fg_policy_slot no_slot = {.len = FG_POLICY_NONE};
+
+/* Whether the name is that of the slot, whose length it then has. Documents tend to have their fields in the order of the rules: a comparison that comes out as
+ * expected lets the processor go on with the next element before it has found the end of this one's name. */
+INLINE bool
+is_expected (const fg_policy_slot *slot, const char *name, size_t room)
+{
+   return fg_name_is (name, room, slot->head, slot->tail, slot->len);
+}
+
 /* Looks a name up. The buffer has at least eight bytes from the name on, or room says how many. */
 INLINE const fg_policy_slot *
 find_name (const fg_policy *policy, const fg_policy_state *state, const char *name, size_t len, size_t room)
 {
-   uint64_t head, tail = 0;
+   uint64_t head, tail;
 
-   if (!(state->filter >> fg_policy_filter_bit (name, len) & 1)) {
+   if (!(state->filter >> fg_name_filter_bit (name, len) & 1)) {
       return NULL;
    }
-   if (__builtin_expect (room < 8, 0)) {
-      fg_policy_name_words (name, len, &head, &tail);
-   } else {
-      head = fg_read_word (name);
-      if (len < 8) {
-         head &= ((uint64_t)1 << 8 * len) - 1;
-      } else if (len > 8) {
-         tail = fg_read_word (name + len - 8);
-      }
-   }
+   fg_name_words_within (name, len, room, &head, &tail);
    return fg_policy_find_words (policy, state, name, len, head, tail);
 }
 
@@ -186,6 +187,7 @@ find_name (const fg_policy *policy, const fg_policy_state *state, const char *na
 typedef struct frame {
    const uint8_t *last; /* the terminator of this document or array */
    uint64_t seen; /* protected names seen here, when there are at most 64 */
+   const uint32_t *order; /* the name that is expected next, by its slot */
    uint32_t state;
    uint32_t words; /* first word of seen names otherwise */
    uint32_t position; /* array: of the next element */
@@ -394,6 +396,7 @@ push (const fg_policy *policy, stack *open, frame *top, const uint8_t *doc, size
    }
    top->last = doc + size - 1;
    top->seen = 0;
+   top->order = policy->words + state->order;
    top->state = number;
    top->position = 0;
    top->array = array;
@@ -443,6 +446,7 @@ check_dotted (fg_walk *walk, const stack *open, const frame *top, const element 
 /* The innermost loop, apart so that it has the registers to itself: hops to the next element that the filter lets through. False: malformed. At the end of
  * the document, out->at is the end. */
 typedef struct found {
+   const fg_policy_slot *slot; /* of the name, where that is known already */
    const uint8_t *at;
    size_t name_len;
    const uint8_t *value;
@@ -450,13 +454,15 @@ typedef struct found {
    bool dot;
 } found;
 
-static __attribute__ ((noinline)) bool
-next_found (const uint8_t *at, const uint8_t *last, const char *start, const char *limit, uint64_t filter, found *out)
+INLINE bool
+next_found (const uint8_t *at, const uint8_t *last, const char *start, const char *limit, uint64_t filter,
+            const fg_policy_slot *expected, found *out)
 {
    while (at < last) {
       const char *const name = (const char *)at + 1;
-      bool dot;
-      const size_t len = scan_name (name, start, limit, &dot);
+      const bool known = is_expected (expected, name, (size_t)(limit - name));
+      bool dot = false;
+      const size_t len = known ? expected->len : scan_name (name, start, limit, &dot);
       const uint8_t *const value = at + len + 2;
       if (__builtin_expect (value > last, 0)) {
          return false;
@@ -465,8 +471,8 @@ next_found (const uint8_t *at, const uint8_t *last, const char *start, const cha
       if (__builtin_expect (size == BAD_SIZE, 0)) {
          return false;
       }
-      if (__builtin_expect ((filter >> fg_policy_filter_bit (name, len) & 1) != 0 || dot, 0)) {
-         *out = (found){at, len, value, size, dot};
+      if (__builtin_expect (known || (filter >> fg_name_filter_bit (name, len) & 1) != 0 || dot, 0)) {
+         *out = (found){known ? expected : NULL, at, len, value, size, dot};
          return true;
       }
       at = value + size;
@@ -492,7 +498,9 @@ run (fg_walk *walk, stack *open, const uint8_t *doc, size_t len, uint32_t number
    }
    for (;;) {
       found next;
-      if (!next_found (at, top->last, (const char *)doc, limit, filter_of (top, state), &next)) {
+      const fg_policy_slot *expected = *top->order == FG_POLICY_NONE ? &no_slot : policy->slots + *top->order;
+      if (!next_found (at, top->last, (const char *)doc, limit, filter_of (top, state),
+                       top->array ? &no_slot : expected, &next)) {
          return malformed (walk);
       }
       if (next.at == top->last) {
@@ -530,7 +538,10 @@ run (fg_walk *walk, stack *open, const uint8_t *doc, size_t len, uint32_t number
                continue;
             }
          }
-         slot = find_name (policy, state, name, name_len, (size_t)(limit - name));
+         slot = next.slot ? next.slot : find_name (policy, state, name, name_len, (size_t)(limit - name));
+         if (slot) {
+            top->order = policy->words + state->order + (slot->bit & ~FG_SLOT_WILD) + 1;
+         }
          if (slot && (slot->bit & FG_SLOT_WILD)) {
             target = slot->target;
          } else if (slot) {
