@@ -156,20 +156,41 @@ run (fg_client *client, int argc, char **argv)
    return 2;
 }
 
+static bool
+tls_options (const bson_t *file, bson_t *out)
+{
+   bson_iter_t iter;
+   const uint8_t *data;
+   uint32_t len;
+
+   if (!bson_iter_init_find (&iter, file, "tlsOptions") || !BSON_ITER_HOLDS_DOCUMENT (&iter)) {
+      return false;
+   }
+   bson_iter_document (&iter, &len, &data);
+   return bson_init_static (out, data, len);
+}
+
 int
 main (int argc, char **argv)
 {
    fg_client_options options = FG_CLIENT_OPTIONS_INIT;
    fg_error err = {0};
-   bson_t *providers = argc > 3 ? read_providers (argv[2]) : NULL;
+   bson_t *file = argc > 3 ? read_providers (argv[2]) : NULL;
+   bson_t providers = BSON_INITIALIZER;
+   bson_t tls;
    int status = 1;
 
-   options.kms_providers = providers;
-   options.key_vault = providers ? open_vault (argv[1], &err) : NULL;
+   if (file) {
+      bson_copy_to_excluding_noinit (file, &providers, "tlsOptions", NULL);
+      options.tls_options = tls_options (file, &tls) ? &tls : NULL;
+   }
+   options.kms_providers = &providers;
+   options.key_vault = file ? open_vault (argv[1], &err) : NULL;
    fg_client *client = options.key_vault ? fg_client_new (&options, &err) : NULL;
    status = client ? run (client, argc, argv) : fail (&err);
    fg_client_free (client);
    fg_key_vault_free (options.key_vault);
-   bson_destroy (providers);
+   bson_destroy (&providers);
+   bson_destroy (file);
    return status;
 }
