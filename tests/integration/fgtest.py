@@ -161,6 +161,35 @@ class Commands:
         self.process.wait(timeout=20)
 
 
+class Tmpfs:
+    """A small file system of its own, so that it can be filled."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def __enter__(self):
+        self.path = tempfile.mkdtemp()
+        result = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.size}", "tmpfs", self.path], capture_output=True, text=True)
+        if result.returncode != 0:
+            os.rmdir(self.path)
+            raise Skip(f"cannot mount a tmpfs here: {result.stderr.strip()}")
+        return self.path
+
+    def __exit__(self, *_):
+        subprocess.run(["umount", "-l", self.path], check=False)
+        os.rmdir(self.path)
+
+    @staticmethod
+    def fill(path):
+        with open(os.path.join(path, "filler"), "wb", buffering=0) as f:
+            for size in (65536, 4096, 1):
+                try:
+                    while f.write(b"x" * size) == size:
+                        pass
+                except OSError:
+                    pass
+
+
 def simple(value):
     """Canonical Extended JSON with its numbers made plain."""
     if isinstance(value, dict):

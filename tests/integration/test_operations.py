@@ -11,7 +11,7 @@ import tempfile
 import time
 
 import fgtest
-from fgtest import BUILD, MODULE, Server, Skip, binary, encrypt_rule, expect, expect_equal, write_error
+from fgtest import BUILD, MODULE, Server, Skip, Tmpfs, binary, encrypt_rule, expect, expect_equal, write_error
 
 FIELDGUARD = os.path.join(BUILD, "bin", "fieldguard")
 FIELDGUARDD = os.path.join(BUILD, "bin", "fieldguardd")
@@ -195,35 +195,6 @@ def case_audit_after_a_crash():
         code, text = verify(*files, "--key", key)
         expect_equal(code, 0, text)
         expect_equal(len(server.violations()), 2, "violations on record")
-
-
-class Tmpfs:
-    """A small file system of its own, so that it can be filled."""
-
-    def __init__(self, size):
-        self.size = size
-
-    def __enter__(self):
-        self.path = tempfile.mkdtemp()
-        result = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.size}", "tmpfs", self.path], capture_output=True, text=True)
-        if result.returncode != 0:
-            os.rmdir(self.path)
-            raise Skip(f"cannot mount a tmpfs here: {result.stderr.strip()}")
-        return self.path
-
-    def __exit__(self, *_):
-        subprocess.run(["umount", "-l", self.path], check=False)
-        os.rmdir(self.path)
-
-    @staticmethod
-    def fill(path):
-        with open(os.path.join(path, "filler"), "wb", buffering=0) as f:
-            for size in (65536, 4096, 1):
-                try:
-                    while f.write(b"x" * size) == size:
-                        pass
-                except OSError:
-                    pass
 
 
 def case_full_audit_disk_refuses():

@@ -138,6 +138,7 @@ def case_replica_set_of_one():
         bad(s.run(dict(insert({"_id": 1}), writeConcern={"w": "far"})), 79)
         good(s.run(dict(insert({"_id": 1}), writeConcern={"w": "majority"})))
         good(s.run({"find": "c", "readConcern": {"level": "linearizable"}}))
+        bad(s.run(dict(insert({"_id": 2}), encryptionInformation={"type": 1})), 238)
 
 
 # --- what a transaction sees and leaves -------------------------------------------------------------------------------
@@ -502,6 +503,30 @@ def case_stricter_mode_before_commit():
         bad(t.commit(), 251, TRANSIENT)
         expect_equal(s.all(), [])
         expect_equal([r["result"] != 0 for r in s.server.violations()], [True], "one refusal on record")
+
+
+def case_full_audit_disk_refuses_the_commit():
+    with fgtest.Tmpfs("4m") as disk:
+        s = Replicated(module=True, settings={"fieldguard.mode": "audit", "fieldguard.auditPath": os.path.join(disk, "audit.log")})
+        s.server.audit = os.path.join(disk, "audit.log")
+        with s:
+            guarded(s)
+            t = s.session().start()
+            for n in range(20):
+                good(t.run(insert({"_id": n, "ssn": "123"})))
+            fgtest.Tmpfs.fill(disk)
+            reply = t.commit()
+            expect(not reply["ok"], "a commit without room for its records")
+            bad(t.commit(), 251, TRANSIENT)
+            expect_equal(s.all(), [])
+            os.unlink(os.path.join(disk, "filler"))
+            for _ in range(200):  # the log is tried again now and then
+                t.start()
+                reply = t.run(insert({"_id": 1, "ssn": "123"}))
+                if reply["ok"] and not reply.get("writeErrors") and t.commit()["ok"]:
+                    break
+                time.sleep(0.05)
+            expect_equal((len(s.all()), len(s.server.violations())), (1, 1), "once there is room again")
 
 
 def case_rules_that_change():

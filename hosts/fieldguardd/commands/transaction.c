@@ -9,6 +9,7 @@
 #define CODE_INVALID_OPTIONS 72
 #define CODE_WRITE_CONFLICT 112
 #define CODE_COMMAND_FAILED 125
+#define CODE_NOT_IMPLEMENTED 238
 #define CODE_SNAPSHOT_UNAVAILABLE 246
 #define CODE_NO_SUCH_TRANSACTION 251
 #define CODE_NOT_IN_TRANSACTION 263
@@ -108,11 +109,23 @@ check_concerns (const fgd_command *command, const fgd_request *request, fg_error
    return true;
 }
 
+/* What a standalone mongod refuses and a replica set's member does: rewriting Queryable Encryption's payloads. */
+static bool
+check_encryption_information (const fgd_request *request, fg_error *err)
+{
+   return !request->server->config.repl_set || !bson_has_field (&request->body, "encryptionInformation") ||
+          fg_error_set (err, FG_ERROR_SERVER, CODE_NOT_IMPLEMENTED, NULL,
+                        "'encryptionInformation' is not supported by this server");
+}
+
 bool
 fgd_transaction_check (const fgd_command *command, const fgd_request *request, fg_error *err)
 {
    const fgd_logical *logical = &request->logical;
 
+   if (!check_encryption_information (request, err)) {
+      return false;
+   }
    if (logical->in_transaction) {
       return check_command (command, request, err) && check_concerns (command, request, err);
    }

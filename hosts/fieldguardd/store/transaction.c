@@ -318,6 +318,7 @@ fgd_transaction_enter (fgd_txn *writer, const fgd_logical *logical, const fg_cli
       return false;
    }
    t->txn->writer = writer;
+   t->txn->deadline_us = writer->deadline_us;
    t->txn->overlay->conflicted = false;
    fg_unit_begin (&t->txn->overlay->unit, client);
    *txn = t->txn;
