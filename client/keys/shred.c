@@ -154,15 +154,16 @@ witness_opens (const run *r)
 
 /* What the KMS did about a step that it may not know or not allow: for the certificate, and no reason to stop. */
 static bool
-try_step (run *r, fg_lifecycle_step step, const char *done_text, const char *cannot_text, char **note, fg_error *err)
+try_step (run *r, fg_lifecycle_step step, const char *done_text, const char *cannot_text, char **note, bool *done,
+          fg_error *err)
 {
    fg_error inner = {0};
-   bool done = false;
    char text[FG_ERROR_MESSAGE_MAX + 64];
 
-   if (fg_kms_master_key_step (r->kms, r->roll->old_master_key, step, 0, &done, &inner)) {
-      snprintf (text, sizeof text, "%s", done ? done_text : cannot_text);
+   if (fg_kms_master_key_step (r->kms, r->roll->old_master_key, step, 0, done, &inner)) {
+      snprintf (text, sizeof text, "%s", *done ? done_text : cannot_text);
    } else {
+      *done = false;
       snprintf (text, sizeof text, "the KMS refused: %s", inner.message);
    }
    say (r, "%s", text);
@@ -173,6 +174,7 @@ static bool
 close_epoch (run *r, fg_error *err)
 {
    const char *provider = fg_bson_text (r->roll->new_master_key, "provider");
+   bool done;
 
    if (!r->roll->witness && !make_witness (r, err)) {
       return false;
@@ -183,7 +185,7 @@ close_epoch (run *r, fg_error *err)
    say (r, "the vault's marker closes the old epoch");
    if (!try_step (r, FG_STEP_CLOSE, "the KMS refuses new wraps under the old master key",
                   "this KMS cannot refuse wraps alone: until grace begins only clients that read the marker do",
-                  &r->roll->close_note, err)) {
+                  &r->roll->close_note, &done, err)) {
       return false;
    }
    r->roll->closed_ms = r->roll->closed_ms ? r->roll->closed_ms : fg_now_ms ();
@@ -421,8 +423,11 @@ disable_old (run *r, fg_error *err)
       if (!try_step (
              r, FG_STEP_DISABLE, "the old master key is disabled at the KMS; enabling it undoes that",
              "this KMS cannot disable a master key in a way that can be undone: it works until the end of grace",
-             &r->roll->disable_note, err)) {
+             &r->roll->disable_note, &done, err)) {
          return false;
+      }
+      if (!done) {
+         return true; /* nothing to gain: the end of grace reads the vault again */
       }
       fg_key_list under = {0};
       fg_key_list again = {0};
@@ -501,7 +506,7 @@ empty_once_more (run *r, fg_error *err)
    }
    say (r, "%zu key%s came under the old epoch meanwhile", left, left == 1 ? "" : "s");
    return fg_kms_master_key_step (r->kms, r->roll->old_master_key, FG_STEP_ENABLE, 0, &done, err) &&
-          disable_old (r, err);
+          empty_the_epoch (r, &left, err) && disable_old (r, err);
 }
 
 /* A local master key may be gone from the configuration by now, which is as it should be. */
