@@ -124,4 +124,39 @@ def case_what_a_shell_asks():
             expect_equal(server.run({name: 1}, "admin").get("ok"), 1.0, name)
 
 
+def ids(server, **find):
+    return [d["_id"] for d in server.run({"find": "h", **find})["cursor"]["firstBatch"]]
+
+
+def case_hint():
+    with Server(module=False) as server:
+        server.run({"insert": "h", "documents": [{"_id": 1, "k": 3, "s": 1}, {"_id": 2, "k": 1}, {"_id": 3, "k": 2, "s": None}, {"_id": 4, "p": 5}]})
+        for spec in ({"key": {"k": 1}, "name": "k_1"}, {"key": {"s": 1}, "name": "s_1", "sparse": True}, {"key": {"p": -1}, "name": "p_-1", "partialFilterExpression": {"p": {"$gt": 1}}}, {"key": {"_id": -1, "k": 1}, "name": "down"}):
+            expect(server.run({"createIndexes": "h", "indexes": [spec]})["ok"], f"{spec}")
+        expect_equal(ids(server, hint="k_1"), [4, 2, 3, 1], "by name, in the index's order")
+        expect_equal(ids(server, hint={"k": 1}, filter={"k": {"$gt": 1}}), [3, 1], "by key pattern")
+        expect_equal(ids(server, hint={"_id": -1, "k": 1}), [4, 3, 2, 1], "descending")
+        expect_equal(ids(server, hint="k_1", sort={"_id": 1}), [1, 2, 3, 4], "a sort decides")
+        expect_equal(ids(server, hint={"$natural": -1}), [4, 3, 2, 1], "$natural")
+        expect_equal(ids(server, hint="s_1", sort={"_id": 1}), [1, 3], "a sparse index has only some documents")
+        expect_equal(server.run({"count": "h", "hint": "s_1"})["n"], 2, "count by a sparse index")
+        expect_equal(server.run({"count": "h"})["n"], 4, "count")
+        expect_equal(ids(server, hint="p_-1", filter={"p": {"$gt": 2}}), [4], "a partial index that has all that match")
+        expect_equal(server.run({"find": "h", "hint": "p_-1"})["code"], 291, "and one that has not")
+        reply = server.run({"aggregate": "h", "pipeline": [{"$group": {"_id": None, "n": {"$sum": 1}}}], "cursor": {}, "hint": "s_1"})
+        expect_equal(reply["cursor"]["firstBatch"][0]["n"], 2, "aggregate")
+        for command in ({"find": "h", "hint": "nosuch"}, {"find": "h", "hint": {"z": 1}}, {"count": "h", "hint": "nosuch"}, {"distinct": "h", "key": "k", "hint": "nosuch"}, {"aggregate": "h", "pipeline": [], "cursor": {}, "hint": "nosuch"},
+                        {"findAndModify": "h", "update": {"$set": {"x": 1}}, "hint": "nosuch"}):
+            reply = server.run(command)
+            expect_equal(reply.get("code"), 2, f"{command}")
+            expect(reply["errmsg"].endswith("planner returned error :: caused by :: hint provided does not correspond to an existing index"), reply["errmsg"])
+        for command in ({"update": "h", "updates": [{"q": {}, "u": {"$set": {"x": 1}}, "hint": "nosuch"}]}, {"delete": "h", "deletes": [{"q": {}, "limit": 1, "hint": "nosuch"}]}):
+            expect_equal(server.run(command)["writeErrors"][0]["code"], 2, f"{command}")
+        expect_equal(server.run({"find": "none", "hint": "nosuch"}).get("ok"), 1.0, "no collection, no complaint")
+        server.run({"update": "h", "updates": [{"q": {"k": {"$gt": 0}}, "u": {"$set": {"hit": 1}}, "hint": "k_1"}]})
+        expect_equal(ids(server, filter={"hit": 1}), [2], "one update takes the index's first")
+        server.run({"delete": "h", "deletes": [{"q": {}, "limit": 1, "hint": "down"}]})
+        expect_equal(ids(server), [1, 2, 3], "one delete too")
+
+
 fgtest.main(globals(), "commands")

@@ -152,7 +152,7 @@ choose (fgd_query *query, fgd_request *request, const fg_value *filter, const fg
    const fgd_coll *coll = fgd_txn_collection (request->txn, request->db, strchr (query->base.ns, '.') + 1);
 
    query->coll_id = coll ? coll->id : 0;
-   if (!fgd_check_hint (coll, hint, err) || !fgd_query_set_filter (query, filter, err) ||
+   if (!fgd_query_set_hint (query, coll, hint, err) || !fgd_query_set_filter (query, filter, err) ||
        !fgd_query_attach (query, request, err)) {
       return false;
    }

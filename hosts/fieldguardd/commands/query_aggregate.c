@@ -99,7 +99,7 @@ prepare (fgd_query *query, fgd_request *request, const char *name, const fg_valu
                            "The 'cursor' option is required, except for aggregate with the explain argument");
    }
    if (!fgd_arg_cursor (&v[A_CURSOR], "aggregate", batch_size, err) || !fgd_arg_collation (&v[A_COLLATION], err) ||
-       !fgd_check_hint (coll, &v[A_HINT], err) || !compile (query, v, err)) {
+       !fgd_query_set_hint (query, coll, &v[A_HINT], err) || !compile (query, v, err)) {
       return false;
    }
    *batch_size = *batch_size < 0 ? FGD_FIRST_BATCH : *batch_size;
@@ -195,7 +195,7 @@ count_matches (fgd_query *query, fgd_request *request, uint64_t enough, uint64_t
    if (!fgd_query_attach (query, request, err)) {
       return false;
    }
-   if (!query->matcher) {
+   if (!query->matcher && !query->hint) {
       *n = query->coll ? fgd_count_records (request->txn, query->coll) : 0;
       return !fgd_txn_expired (request->txn, err);
    }
@@ -236,7 +236,7 @@ fgd_run_count (fgd_request *request, fgd_reply *reply)
    if (query) {
       query->coll_id = coll ? coll->id : 0;
       uint64_t enough = most ? most + (uint64_t)skip : UINT64_MAX;
-      if (fgd_check_hint (coll, &v[C_HINT], &reply->error) &&
+      if (fgd_query_set_hint (query, coll, &v[C_HINT], &reply->error) &&
           fgd_query_set_filter (query, &v[C_QUERY], &reply->error) &&
           count_matches (query, request, enough, &n, &reply->error)) {
          n = n > (uint64_t)skip ? n - (uint64_t)skip : 0;
@@ -305,7 +305,7 @@ fgd_run_distinct (fgd_request *request, fgd_reply *reply)
    const fgd_coll *coll = fgd_txn_collection (request->txn, request->db, name);
    fgd_query *query = fgd_query_new (request->db, name, &reply->error);
    fgd_distinct *distinct = query ? fgd_distinct_new (key, &reply->error) : NULL;
-   if (distinct && fgd_check_hint (coll, &v[D_HINT], &reply->error) &&
+   if (distinct && fgd_query_set_hint (query, coll, &v[D_HINT], &reply->error) &&
        fgd_query_set_filter (query, &v[D_QUERY], &reply->error)) {
       query->coll_id = coll ? coll->id : 0;
       reply_distinct (query, distinct, request, reply);

@@ -20,6 +20,7 @@ typedef struct fgd_query {
    uint64_t coll_id; /* 0: no such collection, or a list: there is nothing to scan */
    fg_matcher *matcher; /* NULL: every document */
    uint64_t last; /* record id */
+   uint64_t hint_id; /* the index that was named, if it leaves documents out; 0: none */
    int64_t skip; /* still to be passed over */
    int64_t left; /* documents that may still be given; -1: no limit */
    fgd_projection *projection;
@@ -39,6 +40,7 @@ typedef struct fgd_query {
    /* while a command runs */
    fgd_request *request;
    const fgd_coll *coll;
+   const fgd_index *hint;
    fgd_scan *scan;
    fg_buf out;
 } fgd_query;
@@ -56,8 +58,11 @@ void fgd_query_free (fgd_query *query); /* NULL is legal */
 
 /* Compiles filter (absent: everything) unless it is empty. */
 bool fgd_query_set_filter (fgd_query *query, const fg_value *filter, fg_error *err) FG_WARN_UNUSED;
-/* 2 BadValue for a hint that names no index. coll NULL: anything goes. */
-bool fgd_check_hint (const fgd_coll *coll, const fg_value *hint, fg_error *err) FG_WARN_UNUSED;
+/* 2 BadValue for a hint that names no index; coll NULL: anything goes. A sparse index that is named gives only the documents it has; a partial one that lacks
+ * a match answers 291 when it comes to that. */
+bool fgd_query_set_hint (fgd_query *query, const fgd_coll *coll, const fg_value *hint, fg_error *err) FG_WARN_UNUSED;
+/* The key pattern of the index that hint names: the order in which documents come where no sort asks for another. False: natural order. */
+bool fgd_hint_order (const fgd_coll *coll, const fg_value *hint, fg_value *order);
 
 /* Binds the query to a command's snapshot; false when its collection has gone (175). */
 bool fgd_query_attach (fgd_query *query, fgd_request *request, fg_error *err) FG_WARN_UNUSED;

@@ -63,23 +63,22 @@ set_projection (fgd_query *query, const fg_value *spec, const fg_value *let, fg_
    return query->projection != NULL;
 }
 
-/* hint: {$natural: -1} reads backwards, as a sort by it does. */
+/* hint: {$natural: -1} reads backwards, as a sort by it does; an index gives its order. */
 static bool
-set_sort (fgd_query *query, const fg_value *spec, const fg_value *hint, fg_error *err)
+set_sort (fgd_query *query, const fgd_coll *coll, const fg_value *spec, const fg_value *hint, fg_error *err)
 {
+   fg_value order = *spec;
    bson_t doc;
+   bson_t hinted;
    fgd_value_document (spec, &doc);
+   fgd_value_document (hint, &hinted);
 
-   if (bson_empty (&doc) && hint->type == 0x03) {
-      bson_t order;
-      fgd_value_document (hint, &order);
-      if (bson_has_field (&order, "$natural")) {
-         doc = order;
-      }
-   }
-   if (bson_empty (&doc)) {
+   if (bson_empty (&doc) && bson_has_field (&hinted, "$natural")) {
+      order = *hint;
+   } else if (bson_empty (&doc) && !fgd_hint_order (coll, hint, &order)) {
       return true;
    }
+   fgd_value_document (&order, &doc);
    query->sort = fgd_sort_compile (bson_get_data (&doc), doc.len, err);
    if (query->sort && fgd_sort_natural (query->sort) > 0) {
       fgd_sort_free (query->sort);
@@ -118,7 +117,7 @@ prepare (fgd_query *query, fgd_request *request, const char *name, const fg_valu
    }
    return fgd_arg_collation (&v[A_COLLATION], err) && set_numbers (query, v, batch_size, err) &&
           fgd_query_set_filter (query, &v[A_FILTER], err) && set_projection (query, &v[A_PROJECTION], &v[A_LET], err) &&
-          set_sort (query, &v[A_SORT], &v[A_HINT], err) && fgd_check_hint (coll, &v[A_HINT], err);
+          fgd_query_set_hint (query, coll, &v[A_HINT], err) && set_sort (query, coll, &v[A_SORT], &v[A_HINT], err);
 }
 
 void

@@ -7,40 +7,89 @@
 /* --- hints ---------------------------------------------------------------------------------------------------------- */
 
 static bool
-names_index (const fgd_coll *coll, const fg_value *hint)
-{
-   const char *name = fgd_value_string (hint);
-   fg_value pattern = *hint;
-
-   for (size_t i = 0; i < coll->n_indexes; i++) {
-      bson_iter_t key;
-      if (name && strcmp (coll->indexes[i]->name, name) == 0) {
-         return true;
-      }
-      if (!name && bson_iter_init_find (&key, coll->indexes[i]->spec, "key")) {
-         fg_value own = fgd_iter_value (&key);
-         if (fg_value_compare (&own, &pattern) == 0) {
-            return true;
-         }
-      }
-   }
-   return false;
-}
-
-bool
-fgd_check_hint (const fgd_coll *coll, const fg_value *hint, fg_error *err)
+is_natural (const fg_value *hint)
 {
    bson_t doc;
    fgd_value_document (hint, &doc);
 
-   if (!fgd_value_present (hint) || !coll ||
-       (hint->type == 0x03 && (bson_empty (&doc) || bson_has_field (&doc, "$natural")))) {
+   return hint->type == 0x03 && (bson_empty (&doc) || bson_has_field (&doc, "$natural"));
+}
+
+/* hint: an index's name or its key pattern. */
+static const fgd_index *
+named_index (const fgd_coll *coll, const fg_value *hint)
+{
+   const char *name = fgd_value_string (hint);
+
+   for (size_t i = 0; i < coll->n_indexes; i++) {
+      bson_iter_t key;
+      if (name && strcmp (coll->indexes[i]->name, name) == 0) {
+         return coll->indexes[i];
+      }
+      if (!name && bson_iter_init_find (&key, coll->indexes[i]->spec, "key")) {
+         fg_value own = fgd_iter_value (&key);
+         if (fg_value_compare (&own, hint) == 0) {
+            return coll->indexes[i];
+         }
+      }
+   }
+   return NULL;
+}
+
+bool
+fgd_query_set_hint (fgd_query *query, const fgd_coll *coll, const fg_value *hint, fg_error *err)
+{
+   if (!fgd_value_present (hint) || !coll || is_natural (hint)) {
       return true;
    }
-   return names_index (coll, hint) ||
-          fg_error_set (err, FG_ERROR_SERVER, 2, NULL,
-                        "error processing query: planner returned error :: caused by :: hint provided does not "
-                        "correspond to an existing index");
+   const fgd_index *index = named_index (coll, hint);
+   if (!index) {
+      return fg_error_set (err, FG_ERROR_SERVER, 2, NULL,
+                           "error processing query: planner returned error :: caused by :: hint provided does not "
+                           "correspond to an existing index");
+   }
+   query->hint_id = index->sparse || index->partial ? index->id : 0;
+   return true;
+}
+
+bool
+fgd_hint_order (const fgd_coll *coll, const fg_value *hint, fg_value *order)
+{
+   bson_iter_t key;
+   const fgd_index *index = coll && fgd_value_present (hint) && !is_natural (hint) ? named_index (coll, hint) : NULL;
+
+   if (!index || !bson_iter_init_find (&key, index->spec, "key")) {
+      return false;
+   }
+   *order = fgd_iter_value (&key);
+   return true;
+}
+
+/* Whether a document that matches is one that the hinted index gives. */
+static bool
+hint_gives (fgd_query *query, const fgd_record *record, bool *gives, fg_error *err)
+{
+   *gives = true;
+   if (!query->hint) {
+      return true;
+   }
+   if (!fgd_index_holds (query->request->txn, query->hint, record->data, record->len, gives, err)) {
+      return false;
+   }
+   return *gives || !query->hint->partial ||
+          fg_error_set (err, FG_ERROR_SERVER, 291, NULL,
+                        "error processing query: planner returned error :: caused by :: No query solutions");
+}
+
+static const fgd_index *
+find_hint (const fgd_query *query)
+{
+   for (size_t i = 0; query->hint_id && query->coll && i < query->coll->n_indexes; i++) {
+      if (query->coll->indexes[i]->id == query->hint_id) {
+         return query->coll->indexes[i];
+      }
+   }
+   return NULL;
 }
 
 /* --- walking -------------------------------------------------------------------------------------------------------- */
@@ -50,6 +99,11 @@ fgd_query_attach (fgd_query *query, fgd_request *request, fg_error *err)
 {
    query->request = request;
    query->coll = query->coll_id ? fgd_txn_collection_by_id (request->txn, query->coll_id) : NULL;
+   query->hint = find_hint (query);
+   if (query->hint_id && query->coll && !query->hint) {
+      return fg_error_set (err, FG_ERROR_SERVER, 175, NULL, "index dropped while a query used it: '%s'",
+                           query->base.ns);
+   }
    return query->coll || !query->coll_id ||
           fg_error_set (err, FG_ERROR_SERVER, 175, NULL, "collection dropped. namespace: '%s'", query->base.ns);
 }
@@ -60,6 +114,7 @@ fgd_query_detach (fgd_query *query)
    fgd_scan_free (query->scan);
    query->scan = NULL;
    query->coll = NULL;
+   query->hint = NULL;
    query->request = NULL;
 }
 
@@ -90,7 +145,11 @@ fgd_query_match_next (fgd_query *query, fgd_query_doc *doc, fg_error *err)
       if (match == FG_MATCH_ERROR) {
          return FGD_NEXT_ERROR;
       }
-      if (match == FG_MATCH_YES) {
+      bool gives = match == FG_MATCH_YES;
+      if (gives && !hint_gives (query, &record, &gives, err)) {
+         return FGD_NEXT_ERROR;
+      }
+      if (gives) {
          return FGD_NEXT_DOCUMENT;
       }
    }

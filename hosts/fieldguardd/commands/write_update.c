@@ -58,7 +58,7 @@ open_query (fgd_write *write, const fgd_statement *statement, fgd_failure *failu
    }
    query->coll_id = write->coll ? write->coll->id : 0;
    if (!fgd_arg_collation (&statement->collation, &failure->error) ||
-       !fgd_check_hint (write->coll, &statement->hint, &failure->error) ||
+       !fgd_query_set_hint (query, write->coll, &statement->hint, &failure->error) ||
        !fgd_query_set_filter (query, &statement->filter, &failure->error) ||
        !fgd_query_attach (query, write->request, &failure->error)) {
       fgd_query_free (query);
@@ -103,9 +103,13 @@ choose_sorted (fgd_query *query, fgd_query_doc *chosen, bool *found, fgd_failure
 static bool
 next_target (fgd_query *query, const fgd_statement *statement, fgd_query_doc *doc, bool *found, fgd_failure *failure)
 {
+   fg_value order = statement->sort;
    bson_t sort;
-   fgd_value_document (&statement->sort, &sort);
+   fgd_value_document (&order, &sort);
 
+   if (bson_empty (&sort) && !statement->multi && fgd_hint_order (query->coll, &statement->hint, &order)) {
+      fgd_value_document (&order, &sort);
+   }
    if (!bson_empty (&sort) && !query->sort) {
       query->sort = fgd_sort_compile (bson_get_data (&sort), sort.len, &failure->error);
       if (!query->sort) {

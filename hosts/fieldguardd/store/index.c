@@ -95,6 +95,20 @@ fgd_index_covers (const fgd_index *index, const uint8_t *doc, size_t len, fg_err
    return index->partial ? fg_matcher_check (index->partial, doc, len, err) : FG_MATCH_YES;
 }
 
+bool
+fgd_index_holds (fgd_txn *txn, const fgd_index *index, const uint8_t *doc, size_t len, bool *holds, fg_error *err)
+{
+   fg_match covers = fgd_index_covers (index, doc, len, err);
+
+   *holds = covers == FG_MATCH_YES;
+   if (covers == FG_MATCH_ERROR || !*holds || !index->sparse) {
+      return covers != FG_MATCH_ERROR;
+   }
+   bool ok = fgd_keys_make (&txn->keys, index, doc, len, err);
+   *holds = ok && txn->keys.n > 0;
+   return ok;
+}
+
 /* --- entries -------------------------------------------------------------------------------------------------------- */
 
 #define ENTRY_MAX (8 + FGD_KEY_MAX + 8)

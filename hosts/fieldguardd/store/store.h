@@ -172,6 +172,9 @@ uint64_t fgd_count_records (fgd_txn *txn, const fgd_coll *coll);
  * record id whose own keys do not conflict, or 0. */
 bool fgd_check_indexes (fgd_txn *txn, const fgd_coll *coll, const uint8_t *doc, size_t len, uint64_t replaces,
                         bson_t *detail, fg_error *err) FG_WARN_UNUSED;
+/* Whether the document has a place in the index: a sparse or partial one leaves some out. */
+bool fgd_index_holds (fgd_txn *txn, const fgd_index *index, const uint8_t *doc, size_t len, bool *holds,
+                      fg_error *err) FG_WARN_UNUSED;
 /* These fail only when LMDB or memory does: the transaction is then broken and the batch will be rolled back. */
 bool fgd_put_insert (fgd_txn *txn, const fgd_coll *coll, const uint8_t *doc, size_t len, fg_error *err) FG_WARN_UNUSED;
 bool fgd_put_update (fgd_txn *txn, const fgd_coll *coll, uint64_t id, const uint8_t *doc, size_t len,
