@@ -422,8 +422,12 @@ def case_many_open():
         sessions = [s.session().start() for _ in range(257)]
         replies = [t.run(insert({"_id": i + 1})) for i, t in enumerate(sessions)]
         expect_equal([r.get("code") for r in replies], [None] * 256 + [146])
-        for t in sessions[:256]:
-            good(t.commit() if int.from_bytes(t.lsid["id"].value[:1], "big") % 2 else t.abort())
+        status = good(s.run({"serverStatus": 1}))["transactions"]
+        expect_equal((status["currentOpen"], status["totalStarted"]), (256, 256))
+        for i, t in enumerate(sessions[:256]):
+            good(t.commit() if i % 4 else t.abort())
+        status = good(s.run({"serverStatus": 1}))["transactions"]
+        expect_equal((status["currentOpen"], status["totalCommitted"], status["totalAborted"]), (0, 192, 64))
         good(sessions[256].start().run({"find": "c"}))
 
 

@@ -189,6 +189,26 @@ append_store (const fgd_server *server, bson_t *out)
    bson_append_document_end (out, &child);
 }
 
+/* As mongod, of what has transactions at all. */
+static void
+append_transactions (const fgd_server *server, bson_t *out)
+{
+   fgd_store_stats stats;
+   bson_t child;
+
+   if (!server->config.repl_set) {
+      return;
+   }
+   fgd_store_get_stats (server->store, &stats);
+   bson_append_document_begin (out, "transactions", -1, &child);
+   bson_append_int64 (&child, "retriedStatementsCount", -1, (int64_t)stats.retried);
+   bson_append_int64 (&child, "currentOpen", -1, (int64_t)(stats.started - stats.committed - stats.aborted));
+   bson_append_int64 (&child, "totalStarted", -1, (int64_t)stats.started);
+   bson_append_int64 (&child, "totalCommitted", -1, (int64_t)stats.committed);
+   bson_append_int64 (&child, "totalAborted", -1, (int64_t)stats.aborted);
+   bson_append_document_end (out, &child);
+}
+
 static void
 append_cursors (const fgd_server *server, bson_t *out)
 {
@@ -255,5 +275,6 @@ fgd_run_server_status (fgd_request *request, fgd_reply *reply)
    append_store (server, out);
    append_memory (out);
    append_cursors (server, out);
+   append_transactions (server, out);
    fgd_append_module_stats (server->loader, out);
 }

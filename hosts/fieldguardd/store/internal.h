@@ -71,6 +71,7 @@ struct fgd_store {
    pthread_t thread;
 
    atomic_uint_fast64_t jobs, batches, failed_batches, inserted, updated, deleted, returned;
+   atomic_uint_fast64_t started, committed, aborted, retried; /* transactions; statements of retryable writes */
 };
 
 /* Units of one batch, in chunks, because modules keep pointers to them. */

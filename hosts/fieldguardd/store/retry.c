@@ -364,6 +364,7 @@ fgd_retry_find (fgd_retry *retry, size_t index, fgd_statement_result *result)
                                           .extra = len > RUN ? run + RUN : NULL,
                                           .extra_len = len - RUN};
          fg_buf_append (&retry->found, &statement, sizeof statement);
+         atomic_fetch_add_explicit (&retry->txn->store->retried, 1, memory_order_relaxed);
          return true;
       }
    }

@@ -283,6 +283,10 @@ fgd_store_get_stats (fgd_store *store, fgd_store_stats *stats)
    stats->updated = atomic_load (&store->updated);
    stats->deleted = atomic_load (&store->deleted);
    stats->returned = atomic_load (&store->returned);
+   stats->committed = atomic_load (&store->committed); /* before started: what is open is never counted below zero */
+   stats->aborted = atomic_load (&store->aborted);
+   stats->started = atomic_load (&store->started);
+   stats->retried = atomic_load (&store->retried);
    fgd_cursors_count (store->cursors, &stats->open_cursors, &stats->timed_out_cursors);
 }
 

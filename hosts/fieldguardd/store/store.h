@@ -58,6 +58,8 @@ typedef struct fgd_store_stats {
    uint64_t open_cursors;
    uint64_t timed_out_cursors;
    uint64_t inserted, updated, deleted, returned; /* documents */
+   uint64_t started, committed, aborted; /* multi-document transactions */
+   uint64_t retried; /* statements of retryable writes that had been executed before */
 } fgd_store_stats;
 void fgd_store_get_stats (fgd_store *store, fgd_store_stats *stats);
 

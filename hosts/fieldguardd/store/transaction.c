@@ -34,11 +34,8 @@ find (fgd_store *store, const uint8_t lsid[FGD_LSID])
 
 /* Ends the snapshot and forgets the changes; the number stays, as aborted. */
 static void
-close_transaction (fgd_store *store, fgd_transaction *t)
+close_snapshot (fgd_store *store, fgd_transaction *t)
 {
-   if (!t->txn) {
-      return;
-   }
    fgd_cursors_kill_transaction (store->cursors, t->lsid, t->number);
    fg_loader_rolled_back (store->loader, &t->txn->overlay->unit);
    fgd_overlay_free (t->txn->overlay);
@@ -47,6 +44,15 @@ close_transaction (fgd_store *store, fgd_transaction *t)
    t->txn = NULL;
    store->n_open--;
    store->n_aborted++;
+}
+
+static void
+close_transaction (fgd_store *store, fgd_transaction *t)
+{
+   if (t->txn) {
+      close_snapshot (store, t);
+      atomic_fetch_add (&store->aborted, 1);
+   }
 }
 
 static void
@@ -89,6 +95,8 @@ fgd_transactions_free (fgd_store *store)
 void
 fgd_transactions_forget_committed (fgd_store *store, fgd_transaction *t)
 {
+   close_snapshot (store, t);
+   atomic_fetch_add (&store->committed, 1);
    forget (store, find (store, t->lsid));
 }
 
@@ -293,6 +301,7 @@ start (fgd_txn *writer, const fgd_logical *logical, fgd_transaction **out, fg_er
    t->next = *link;
    *link = t;
    store->n_open++;
+   atomic_fetch_add (&store->started, 1);
    *out = t;
    return true;
 }
