@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define REPL_SET_MAX 127
+#define MAP_GB_MIN 0.015625
+#define MAP_GB_MAX 65536.0
 
 static bool
 no_memory (fg_error *err)
@@ -126,6 +128,22 @@ read_int (const char *value, long min, long max, int *out, const char *where, fg
    return true;
 }
 
+/* Gibibytes, with a fraction if need be. */
+static bool
+read_gibibytes (const char *value, uint64_t *out, const char *where, fg_error *err)
+{
+   char *end = NULL;
+
+   errno = 0;
+   double n = strtod (value, &end);
+   if (errno != 0 || end == value || *end || !(n >= MAP_GB_MIN && n <= MAP_GB_MAX)) {
+      return fg_error_set (err, FG_ERROR_USAGE, FG_E_INVALID, where, "'%s' is not a number of GiB from %g to %g", value,
+                           MAP_GB_MIN, MAP_GB_MAX);
+   }
+   *out = (uint64_t)(n * 1073741824.0);
+   return true;
+}
+
 static bool
 read_bool (const char *value, bool *out, const char *where, fg_error *err)
 {
@@ -196,6 +214,12 @@ fgd_config_set (fgd_config *config, const char *key, const char *value, const ch
    }
    if (strcmp (key, "net.maxIncomingConnections") == 0) {
       return read_int (value, 1, 1000000, &config->max_connections, where, err);
+   }
+   if (strcmp (key, "storage.mapSizeGB") == 0) {
+      return read_gibibytes (value, &config->map_size, where, err);
+   }
+   if (strcmp (key, "storage.maxMapSizeGB") == 0) {
+      return read_gibibytes (value, &config->max_map_size, where, err);
    }
    if (strcmp (key, "storage.dbPath") == 0) {
       return replace_text (&config->db_path, value, err);

@@ -22,6 +22,8 @@ typedef struct fgd_config {
    int port; /* 0: a free one */
    char *bind_ip; /* comma-separated; loopback addresses and "localhost" only */
    char *db_path;
+   uint64_t map_size; /* bytes that the store's map starts with; 0: as much as there is room for, at most 64 GiB */
+   uint64_t max_map_size; /* bytes that it may grow to; 0: no bound */
    char *log_path; /* NULL: standard output */
    bool log_append; /* true, unlike mongod; false (systemLog.logAppend): an existing file is renamed first */
    char *pid_file; /* NULL: none */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # fieldguardd: everything but main is in archives, so that unit tests and fuzzers link what the program links.
 # fieldguardd-base: what needs no socket, no thread and no store (wire format, configuration, log).
-FGD_BASE_SOURCES := $(addprefix hosts/fieldguardd/,config.c options.c yaml.c log.c net/wire.c net/bson_check.c \
+FGD_BASE_SOURCES := $(addprefix hosts/fieldguardd/,config.c options.c yaml.c log.c limits.c net/wire.c net/bson_check.c \
    net/crc32c.c net/reply.c)
 FGD_SOURCES := $(filter-out hosts/fieldguardd/main.c $(FGD_BASE_SOURCES),$(wildcard hosts/fieldguardd/*.c \
    hosts/fieldguardd/net/*.c hosts/fieldguardd/store/*.c hosts/fieldguardd/commands/*.c))

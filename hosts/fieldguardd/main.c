@@ -126,7 +126,13 @@ static bool
 open_store (fgd_server *server, fg_error *err)
 {
    const fgd_store_options options = {
-      .path = server->config.db_path, .loader = server->loader, .log_ctx = server, .log = log_store};
+      .path = server->config.db_path,
+      .map_size = server->config.map_size,
+      .max_map_size = server->config.max_map_size,
+      .loader = server->loader,
+      .log_ctx = server,
+      .log = log_store,
+   };
 
    if (!check_db_path (server, err)) {
       return false;

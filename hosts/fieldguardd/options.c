@@ -19,6 +19,8 @@ const char fgd_config_help[] =
    "  --maxConns N               Most connections at once (65536, less when the limit on open files is)\n"
    "  --dbpath DIR               Folder of the data files (/data/db); must exist\n"
    "  --replSet NAME             Be the only member of a replica set: transactions, retryable writes\n"
+   "  --mapSizeGB N              Address space of the store's map at the start (64, less when there is less)\n"
+   "  --maxMapSizeGB N           What it may grow to (no bound but the disk)\n"
    "  --logpath FILE             Log file (standard output)\n"
    "  --logappend                Append to an existing log file (this is the default)\n"
    "  --pidfilepath FILE         Write the process id here\n"
@@ -42,6 +44,8 @@ static const flag flags[] = {
    {"maxConns", "net.maxIncomingConnections", true, false},
    {"dbpath", "storage.dbPath", true, false},
    {"replSet", "replication.replSetName", true, false},
+   {"mapSizeGB", "storage.mapSizeGB", true, false},
+   {"maxMapSizeGB", "storage.maxMapSizeGB", true, false},
    {"logpath", "systemLog.path", true, false},
    {"logappend", "systemLog.logAppend", false, false},
    {"pidfilepath", "processManagement.pidFilePath", true, false},

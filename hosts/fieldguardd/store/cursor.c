@@ -16,7 +16,6 @@ struct fgd_cursors {
    size_t n;
    uint64_t held;
    uint64_t memory; /* most that held may be */
-   uint64_t no_timeout; /* how many never time out */
    int64_t timeout_ms;
    uint64_t timed_out;
 };
@@ -115,7 +114,6 @@ fgd_cursors_add (fgd_cursors *cursors, fgd_cursor *cursor, int64_t *id, fg_error
       *bucket = cursor;
       cursors->n++;
       cursors->held += cursor->held;
-      cursors->no_timeout += cursor->no_timeout;
    }
    pthread_mutex_unlock (&cursors->mutex);
    return room || fg_error_set (err, FG_ERROR_SERVER, 146, NULL,
@@ -145,7 +143,6 @@ remove_link (fgd_cursors *cursors, fgd_cursor **link)
 {
    if (*link) {
       cursors->held -= (*link)->held;
-      cursors->no_timeout -= (*link)->no_timeout;
       *link = (*link)->next;
       cursors->n--;
    }
@@ -213,8 +210,13 @@ void
 fgd_cursors_held (fgd_cursors *cursors, uint64_t *no_timeout, uint64_t *held)
 {
    pthread_mutex_lock (&cursors->mutex);
-   *no_timeout = cursors->no_timeout;
    *held = cursors->held;
+   *no_timeout = 0;
+   for (size_t i = 0; i < BUCKETS; i++) {
+      for (const fgd_cursor *cursor = cursors->buckets[i]; cursor; cursor = cursor->next) {
+         *no_timeout += cursor->no_timeout;
+      }
+   }
    pthread_mutex_unlock (&cursors->mutex);
 }
 

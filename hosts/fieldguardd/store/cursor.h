@@ -53,6 +53,7 @@ void fgd_cursors_set_memory (fgd_cursors *cursors, uint64_t bytes);
 void fgd_cursors_set_timeout (fgd_cursors *cursors, int64_t ms);
 void fgd_cursors_expire (fgd_cursors *cursors);
 void fgd_cursors_count (fgd_cursors *cursors, uint64_t *open, uint64_t *timed_out);
+/* How many never time out, and the bytes that all of them keep. */
 void fgd_cursors_held (fgd_cursors *cursors, uint64_t *no_timeout, uint64_t *held);
 
 #endif /* FGD_STORE_CURSOR_H */

@@ -294,6 +294,9 @@ delete_first_leftover (fgd_txn *txn, bool *found, fg_error *err)
       id = *found ? fgd_get_u64be (key.mv_data) : 0;
    }
    mdb_cursor_close (cursor);
+   if (!*found && rc != MDB_NOTFOUND) {
+      return fgd_store_error (err, rc, "reading the catalog");
+   }
    return !*found || delete_leftover (txn, id, &value, err);
 }
 

@@ -48,6 +48,13 @@ struct fgd_store {
    void (*log) (void *ctx, fg_severity severity, int32_t id, const char *message, const char *attr_json);
    fgd_cursors *cursors;
 
+   pthread_mutex_t door; /* map.c: guards the next three */
+   pthread_cond_t door_moved;
+   size_t inside; /* read snapshots, and whoever else looks into the map */
+   bool growing;
+   uint64_t max_map_size; /* writer thread only, from here on */
+   int64_t next_growth_us;
+
    pthread_rwlock_t publish; /* a snapshot and its catalog are taken together under it, and change together */
    fgd_catalog *catalog;
 
@@ -204,6 +211,14 @@ bool fgd_overlay_claim (fgd_txn *txn, const fgd_coll *coll, uint64_t record, fg_
 bool fgd_overlay_check_keys (fgd_txn *txn, const fgd_coll *coll, const fgd_index *index, const uint8_t *doc, size_t len,
                              uint64_t replaces, fg_error *err);
 bool fgd_overlay_commit (fgd_txn *writer, fgd_txn *txn, const fg_client_info *client, fg_error *err);
+
+/* --- map.c ---------------------------------------------------------------------------------------------------------- */
+
+/* Around every use of the map outside the writer's transactions. */
+void fgd_map_enter (fgd_store *store);
+void fgd_map_leave (fgd_store *store);
+/* On the writer thread, with no write transaction open: makes the map larger when the data come close to its end. */
+void fgd_map_grow (fgd_store *store);
 
 /* --- writer.c ------------------------------------------------------------------------------------------------------ */
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define DEFAULT_MAP_SIZE (UINT64_C (64) << 30)
+#define PAGE_ROUND (UINT64_C (1) << 16) /* a map is a whole number of pages, whatever their size */
 #define SMALLEST_DEFAULT_MAP_SIZE (UINT64_C (1) << 28)
 #define MAX_READERS 1024
 #define FORMAT 1
@@ -86,6 +87,11 @@ static bool
 open_env (fgd_store *store, const fgd_store_options *options, fg_error *err)
 {
    uint64_t size = options->map_size ? options->map_size : DEFAULT_MAP_SIZE;
+
+   if (options->max_map_size && size > options->max_map_size) {
+      size = options->max_map_size;
+   }
+   size = (size + PAGE_ROUND - 1) / PAGE_ROUND * PAGE_ROUND;
    int rc = try_env (store, options->path, size);
 
    while ((rc == ENOMEM || rc == EINVAL) && !options->map_size && size > SMALLEST_DEFAULT_MAP_SIZE) {
@@ -193,6 +199,9 @@ fgd_store_open (const fgd_store_options *options, fg_error *err)
    pthread_mutex_init (&store->mutex, NULL);
    pthread_cond_init (&store->wake, NULL);
    pthread_rwlock_init (&store->publish, NULL);
+   pthread_mutex_init (&store->door, NULL);
+   pthread_cond_init (&store->door_moved, NULL);
+   store->max_map_size = options->max_map_size ? options->max_map_size : UINT64_MAX;
    store->cursors = fgd_cursors_new (e);
    if (!store->cursors || !lock_folder (store, options->path, e) || !open_env (store, options, e) ||
        !open_databases (store, options->path, e) || !sync_folder (options->path, e) || !fgd_catalog_load (store, e) ||
@@ -235,6 +244,8 @@ fgd_store_close (fgd_store *store)
    if (store->lock_fd >= 0) {
       close (store->lock_fd);
    }
+   pthread_cond_destroy (&store->door_moved);
+   pthread_mutex_destroy (&store->door);
    pthread_rwlock_destroy (&store->publish);
    pthread_cond_destroy (&store->wake);
    pthread_mutex_destroy (&store->mutex);
@@ -272,10 +283,12 @@ fgd_store_get_stats (fgd_store *store, fgd_store_stats *stats)
    MDB_stat stat;
 
    memset (stats, 0, sizeof *stats);
+   fgd_map_enter (store);
    if (mdb_env_info (store->env, &info) == 0 && mdb_env_stat (store->env, &stat) == 0) {
       stats->map_size = info.me_mapsize;
       stats->used_bytes = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
    }
+   fgd_map_leave (store);
    stats->jobs = atomic_load (&store->jobs);
    stats->batches = atomic_load (&store->batches);
    stats->failed_batches = atomic_load (&store->failed_batches);
@@ -303,6 +316,7 @@ fgd_read_begin (fgd_store *store, fg_error *err)
    }
    txn->store = store;
    txn->deadline_us = INT64_MAX;
+   fgd_map_enter (store);
    /* The catalog and the snapshot must belong together: a DDL changes both under the same lock. */
    pthread_rwlock_rdlock (&store->publish);
    int rc = mdb_txn_begin (store->env, NULL, MDB_RDONLY, &txn->mdb);
@@ -312,6 +326,7 @@ fgd_read_begin (fgd_store *store, fg_error *err)
    }
    pthread_rwlock_unlock (&store->publish);
    if (rc != 0) {
+      fgd_map_leave (store);
       fgd_store_error (err, rc, "beginning a read snapshot");
       free (txn);
       return NULL;
@@ -326,6 +341,7 @@ fgd_read_end (fgd_txn *txn)
       return;
    }
    mdb_txn_abort (txn->mdb);
+   fgd_map_leave (txn->store);
    fgd_catalog_unref (txn->catalog);
    fgd_keys_free (&txn->keys);
    fgd_keys_free (&txn->other_keys);

@@ -34,6 +34,7 @@ typedef struct fgd_store_options {
    const char *path; /* --dbpath: an existing folder; fieldguardd.lock in it is held while the store is open */
    uint64_t
       map_size; /* bytes; 0: 64 GiB (sparse), or the largest power of two below it that the address space has room for */
+   uint64_t max_map_size; /* bytes that the map may grow to; 0: no bound but disk and address space */
    fg_loader *loader; /* started; outlives the store */
    void *log_ctx;
    void (*log) (void *ctx, fg_severity severity, int32_t id, const char *message, const char *attr_json); /* required */

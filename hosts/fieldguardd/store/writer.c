@@ -140,6 +140,7 @@ begin_write (fgd_store *store, fgd_txn *txn, fg_error *err)
    txn->open_unit = NULL;
    txn->catalog = store->catalog;
    fg_error_clear (&txn->failure);
+   fgd_map_grow (store);
    int rc = mdb_txn_begin (store->env, NULL, 0, &txn->mdb);
    if (rc != 0) {
       txn->mdb = NULL;

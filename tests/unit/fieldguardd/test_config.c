@@ -105,6 +105,9 @@ test_bad_flags (void)
    refused ("--port 1 --port 2", NULL, "port", "Multiple occurrences");
    refused ("--port 65536", NULL, "port", "0 to 65535");
    refused ("--port 1x", NULL, "port", "whole number");
+   refused ("--mapSizeGB 0", NULL, "mapSizeGB", "GiB from");
+   refused ("--maxMapSizeGB nan", NULL, "maxMapSizeGB", "GiB from");
+   refused ("--mapSizeGB 1GB", NULL, "mapSizeGB", "'1GB'");
    refused ("--replSet=", NULL, "replSet", "1 to 127 characters");
    refused ("--replSet rs0/localhost:27017", NULL, "replSet", "without '/'");
    refused ("--setParameter novalue", NULL, "setParameter", "NAME=VALUE");
@@ -128,7 +131,8 @@ test_loopback_only (void)
 static void
 test_yaml (void)
 {
-   static const char yaml[] = "net:\n  port: 1234\n  bindIp: 127.0.0.1\nstorage:\n  dbPath: /y\nsystemLog:\n"
+   static const char yaml[] = "net:\n  port: 1234\n  bindIp: 127.0.0.1\nstorage:\n  dbPath: /y\n  mapSizeGB: 0.5\n  "
+                              "maxMapSizeGB: 2\nsystemLog:\n"
                               "  destination: file\n  path: /tmp/l\n  logAppend: false\nsetParameter:\n"
                               "  fieldguard.strict: true\nfieldguard:\n  mode: audit\n  auditPath: /tmp/a\n"
                               "loadModules:\n  - one.so\n  - two.so\n";
@@ -136,6 +140,8 @@ test_yaml (void)
    CU_ASSERT_TRUE_FATAL (parse ("-f FILE --port 99 --loadModule three.so --setParameter fieldguard.mode=off", yaml));
    CU_ASSERT_EQUAL (config.port, 99); /* the command line wins */
    CU_ASSERT_STRING_EQUAL (config.db_path, "/y");
+   CU_ASSERT_EQUAL (config.map_size, UINT64_C (1) << 29);
+   CU_ASSERT_EQUAL (config.max_map_size, UINT64_C (2) << 30);
    CU_ASSERT_STRING_EQUAL (config.log_path, "/tmp/l");
    CU_ASSERT_FALSE (config.log_append);
    CU_ASSERT_EQUAL_FATAL (config.n_modules, 3);

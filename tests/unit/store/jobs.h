@@ -50,7 +50,8 @@ static void
 open_store (fixture *f)
 {
    fg_error err;
-   fgd_store_options options = {.path = f->folder, .map_size = f->map_size, .loader = f->loader, .log = log_nothing};
+   fgd_store_options options = {
+      .path = f->folder, .map_size = f->map_size, .max_map_size = f->map_size, .loader = f->loader, .log = log_nothing};
 
    f->store = fgd_store_open (&options, &err);
    CU_ASSERT_FATAL (f->store != NULL);

@@ -34,7 +34,8 @@ log_nothing (void *ctx, fg_severity severity, int32_t id, const char *message, c
 static fgd_store *
 open_store (fixture *f, fg_error *err)
 {
-   fgd_store_options options = {.path = f->folder, .map_size = f->map_size, .loader = f->loader, .log = log_nothing};
+   fgd_store_options options = {
+      .path = f->folder, .map_size = f->map_size, .max_map_size = f->map_size, .loader = f->loader, .log = log_nothing};
 
    return fgd_store_open (&options, err);
 }
@@ -592,6 +593,40 @@ test_cursors (void)
 }
 
 static void
+test_memory_of_cursors (void)
+{
+   fg_error err;
+   uint64_t no_timeout = 0;
+   uint64_t held = 0;
+   int64_t id = 0;
+   fgd_cursors *cursors = fgd_cursors_new (&err);
+
+   freed = 0;
+   fgd_cursors_set_memory (cursors, 1000);
+   fgd_cursor *first = add_cursor (cursors);
+   fgd_cursor *second = add_cursor (cursors);
+   second->no_timeout = true;
+   CU_ASSERT (fgd_cursors_resize (cursors, first, 600, &err));
+   CU_ASSERT_FALSE (fgd_cursors_resize (cursors, second, 401, &err));
+   CU_ASSERT (err.code == 146 && second->held == 0);
+   CU_ASSERT (fgd_cursors_resize (cursors, second, 400, &err));
+   CU_ASSERT_FALSE (fgd_cursors_resize (cursors, first, 601, &err));
+   CU_ASSERT (fgd_cursors_resize (cursors, first, 500, &err));
+   fgd_cursor large = {.held = 101};
+   CU_ASSERT_FALSE (fgd_cursors_add (cursors, &large, &id, &err));
+   fgd_cursors_held (cursors, &no_timeout, &held);
+   CU_ASSERT (no_timeout == 1 && held == 900);
+   fgd_cursors_set_memory (cursors, 800); /* below what is held: nothing more, but less is always possible */
+   CU_ASSERT_FALSE (fgd_cursors_resize (cursors, second, 401, &err));
+   CU_ASSERT (fgd_cursors_resize (cursors, second, 399, &err));
+   CU_ASSERT (fgd_cursors_kill (cursors, first->id, "db.c") == FGD_KILL_DONE);
+   fgd_cursors_held (cursors, &no_timeout, &held);
+   CU_ASSERT (held == 399);
+   fgd_cursors_free (cursors);
+   CU_ASSERT (freed == 2);
+}
+
+static void
 test_cursors_end_with_their_transaction (void)
 {
    fg_error err;
@@ -629,5 +664,6 @@ const fg_test fg_tests[] = {{"catalog_survives_reopening", test_catalog_survives
                             {"full_map", test_full_map},
                             {"batch_fails_as_one", test_batch_fails_as_one},
                             {"cursors", test_cursors},
+                            {"memory_of_cursors", test_memory_of_cursors},
                             {"cursors_end_with_their_transaction", test_cursors_end_with_their_transaction},
                             {NULL, NULL}};
