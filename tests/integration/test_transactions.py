@@ -3,6 +3,7 @@
 """Multi-document transactions and retryable writes of a one-member replica set (--replSet): what they see, when they conflict, what they leave, what is on record."""
 
 import os
+import random
 import threading
 import time
 
@@ -699,6 +700,85 @@ def case_retry_is_recorded_once():
         for n in (2, 3):
             expect_equal(t.retryable(insert({"_id": 2, "ssn": "123"}), 2)["writeErrors"][0]["code"], 121)
             expect_equal(len(s.server.violations()), n, "a refused write is tried, and refused, again")
+
+
+# --- against a model --------------------------------------------------------------------------------------------------
+
+
+class Model:
+    """What a collection with a unique index on u and one on the list k holds, as a dict by _id."""
+
+    def __init__(self, rng):
+        self.rng, self.documents, self.next = rng, {}, 0
+
+    def statement(self, mine):
+        """A random write to documents whose _id is of one's own (odd or even), and what it does to the model."""
+        own = [i for i in self.documents if i % 2 == mine]
+        kind = self.rng.choice("iiuukd")
+        if kind == "i" or not own:
+            self.next += 1
+            document = {"_id": self.next * 2 + mine, "u": self.next * 2 + mine, "k": [self.rng.randrange(5), self.rng.randrange(5)]}
+            return insert(document), lambda m: m.update({document["_id"]: document})
+        key = self.rng.choice(own)
+        if kind == "d":
+            return delete({"_id": key}), lambda m: m.pop(key)
+        if kind == "u":  # unique among the even or the odd: a number is used once
+            self.next += 1
+            fresh = self.next * 2 + mine
+            return update({"_id": key}, {"$set": {"u": fresh}}), lambda m: m.update({key: dict(m[key], u=fresh)})
+        value = self.rng.randrange(5)
+        return update({"u": self.documents[key]["u"]}, {"$set": {"k": [value]}}), lambda m: m.update({key: dict(m[key], k=[value])})
+
+    def apply(self, change):
+        change(self.documents)
+
+
+def same(run, documents, what):
+    def found(filter):
+        return {d["_id"]: d for d in good(run({"find": "c", "filter": filter, "batchSize": 1000}))["cursor"]["firstBatch"]}
+
+    expect_equal(found({}), documents, what)
+    for value in range(5):
+        expect_equal(found({"k": value}), {i: d for i, d in documents.items() if value in d["k"]}, f"{what}: by an index")
+    for key in list(documents)[:3]:
+        expect_equal(found({"u": documents[key]["u"]}), {key: documents[key]}, f"{what}: by a unique index")
+
+
+def case_random_against_a_model():
+    rng = random.Random(7)
+    with Replicated() as s:
+        indexes = [{"key": {"u": 1}, "name": "u_1", "unique": True}, {"key": {"k": 1}, "name": "k_1"}]
+        good(s.run({"createIndexes": "c", "indexes": indexes}))
+        outside, t = Model(rng), s.session()
+        for _ in range(25):
+            t.start()
+            inside = Model(rng)
+            inside.documents, inside.next = dict(outside.documents), outside.next
+            t.find()
+            committed = []
+            for _ in range(rng.randrange(1, 25)):
+                if rng.random() < 0.3:
+                    outside.next = max(outside.next, inside.next)
+                    command, change = outside.statement(0)
+                    good(s.run(command))
+                    outside.apply(change)
+                    inside.next = max(outside.next, inside.next)
+                else:
+                    command, change = inside.statement(1)
+                    good(t.run(command))
+                    inside.apply(change)
+                    committed.append(change)
+            same(t.run, inside.documents, "inside")
+            same(s.run, outside.documents, "outside")
+            outside.next = max(outside.next, inside.next)
+            if rng.random() < 0.7:
+                good(t.commit())
+                for change in committed:
+                    outside.apply(change)
+            else:
+                good(t.abort())
+            same(s.run, outside.documents, "afterwards")
+        expect(len(outside.documents) > 20, "too little was left")
 
 
 # --- many at once -----------------------------------------------------------------------------------------------------
