@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Values encrypted and decrypted per CPU second, as ratios against libmongocrypt doing the same in the same run, and against bare OpenSSL with contexts
- * that are prepared once. Contenders take turns; medians of the rounds are compared. Prints one JSON object a line.
+ * Values encrypted and decrypted per CPU second, as ratios against libmongocrypt doing the same in the same run (Debian's, and the newest one out of pymongocrypt's wheel, where
+ * there is one), and against bare OpenSSL with contexts that are prepared once. Contenders take turns; medians of the rounds are compared. Prints one JSON object a line.
  */
 
-#include "bench/client/peer_mongocrypt.h"
+#include "bench/client/peer_hooks.h"
 
 #include <fieldguard/client.h>
 
+#include <glob.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <time.h>
 
 #define ROUNDS 31
@@ -19,6 +21,15 @@
 
 static fg_key_vault *vault;
 static fg_client *client;
+
+/* The other libraries; theirs is the one that runs now. */
+#define PEERS_MAX 2
+typedef struct contender {
+   char name[96];
+   peer *peer;
+} contender;
+static contender peers[PEERS_MAX];
+static size_t n_peers;
 static peer *theirs;
 static uint8_t id[16];
 static uint8_t many_ids[MANY_KEYS][16];
@@ -249,10 +260,18 @@ median (double *times)
    return times[ROUNDS / 2];
 }
 
-/* Prints how many times faster (or, when at_most, slower) run is than against. */
 static void
-compare (const char *name, const char *peer_name, void (*run) (size_t), void (*against) (size_t), size_t n, double goal,
-         bool at_most)
+print_row (const char *name, const char *peer_name, double ratio, double goal, bool ok)
+{
+   printf ("{\"name\":\"%s\",\"peer\":\"%s\",\"ratio\":%.3f,\"goal\":%.1f,\"ok\":%s}\n", name, peer_name, ratio, goal,
+           ok ? "true" : "false");
+   fflush (stdout);
+}
+
+/* How many times slower run is than against, which is to be goal at most. */
+static void
+compare_to (const char *name, const char *peer_name, void (*run) (size_t), void (*against) (size_t), size_t n,
+            double goal)
 {
    double ours[ROUNDS];
    double others[ROUNDS];
@@ -265,12 +284,101 @@ compare (const char *name, const char *peer_name, void (*run) (size_t), void (*a
    }
    double a = median (ours);
    double b = median (others);
-   double ratio = at_most ? a / b : b / a;
-   bool ok = at_most ? ratio <= goal : ratio >= goal;
-   fprintf (stderr, "%-28s %9.0f ns against %9.0f ns\n", name, a / (double)n * 1e9, b / (double)n * 1e9);
-   printf ("{\"name\":\"%s\",\"peer\":\"%s\",\"ratio\":%.3f,\"goal\":%.1f,\"ok\":%s}\n", name, peer_name, ratio, goal,
-           ok ? "true" : "false");
-   fflush (stdout);
+   fprintf (stderr, "%-28s %9.0f ns, %9.0f ns %s\n", name, a / (double)n * 1e9, b / (double)n * 1e9, peer_name);
+   print_row (name, peer_name, a / b, goal, a / b <= goal);
+}
+
+/* How many times faster than each of the other libraries: goal at least. */
+static void
+compare_with_peers (const char *name, void (*run) (size_t), void (*against) (size_t), size_t n, double goal)
+{
+   double ours[ROUNDS];
+   double others[PEERS_MAX][ROUNDS];
+
+   for (int i = -1; i < ROUNDS; i++) {
+      double mine = time_of (run, n);
+      if (i >= 0) {
+         ours[i] = mine;
+      }
+      for (size_t p = 0; p < n_peers; p++) {
+         theirs = peers[p].peer;
+         double other = time_of (against, n);
+         if (i >= 0) {
+            others[p][i] = other;
+         }
+      }
+   }
+   double a = median (ours);
+   for (size_t p = 0; p < n_peers; p++) {
+      double b = median (others[p]);
+      fprintf (stderr, "%-28s %9.0f ns, %9.0f ns %s\n", name, a / (double)n * 1e9, b / (double)n * 1e9, peers[p].name);
+      print_row (name, peers[p].name, b / a, goal, b / a >= goal);
+   }
+}
+
+/* --- two threads ------------------------------------------------------------------------------------------------------ */
+
+#define THREADS 2
+#define BULKS 40
+
+static double
+now_seconds (clockid_t clock)
+{
+   struct timespec t;
+
+   clock_gettime (clock, &t);
+   return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Documents per second of this thread's CPU time. */
+static void *
+bulk_thread (void *out)
+{
+   double start = now_seconds (CLOCK_THREAD_CPUTIME_ID);
+
+   our_bulk (BULKS);
+   *(double *)out = BULKS / (now_seconds (CLOCK_THREAD_CPUTIME_ID) - start);
+   return NULL;
+}
+
+/* Documents per second of THREADS threads together, by the clock and by CPU time. */
+static void
+bulk_with (size_t n_threads, double *by_clock, double *by_cpu)
+{
+   pthread_t threads[THREADS];
+   double rates[THREADS];
+   double start = now_seconds (CLOCK_MONOTONIC);
+
+   *by_cpu = 0;
+   for (size_t i = 0; i < n_threads; i++) {
+      must (pthread_create (&threads[i], NULL, bulk_thread, &rates[i]) == 0, "thread", NULL);
+   }
+   for (size_t i = 0; i < n_threads; i++) {
+      pthread_join (threads[i], NULL);
+      *by_cpu += rates[i];
+   }
+   *by_clock = (double)(n_threads * BULKS) / (now_seconds (CLOCK_MONOTONIC) - start);
+}
+
+/* What a second thread adds. By the clock on a machine that has two cores to spare; on a busy one by the CPU time that the threads were given, which shows what they cost each
+ * other, and not what other programs cost them. */
+static void
+compare_threads (void)
+{
+   double one[ROUNDS], two[ROUNDS], one_cpu[ROUNDS], two_cpu[ROUNDS];
+   double load = 99;
+   bool idle = getloadavg (&load, 1) == 1 && load < 1.5; /* this program's own is about 1 */
+
+   for (int i = 0; i < ROUNDS; i++) {
+      bulk_with (1, &one[i], &one_cpu[i]);
+      bulk_with (THREADS, &two[i], &two_cpu[i]);
+   }
+   double clock = median (two) / median (one);
+   double cpu = median (two_cpu) / median (one_cpu);
+   double ratio = idle ? clock : cpu;
+   fprintf (stderr, "bulk, 2 threads: %.2f by the clock, %.2f by CPU time, load %.1f\n", clock, cpu, load);
+   print_row ("client_bulk_2_threads", idle ? "1 thread" : "1 thread, by CPU time (busy machine)", ratio, 1.8,
+              ratio >= 1.8);
 }
 
 /* --- set-up ----------------------------------------------------------------------------------------------------------- */
@@ -316,6 +424,40 @@ fill_bulk (void)
 }
 
 static void
+add_peer (const char *path, const char *origin, bool hooks, bson_t **key)
+{
+   peer_api api;
+
+   if (!peer_load (path, &api)) {
+      fprintf (stderr, "no libmongocrypt %s\n", origin);
+      return;
+   }
+   contender *c = &peers[n_peers++];
+   snprintf (c->name, sizeof c->name, "libmongocrypt %s (%s)", api.version (NULL), origin);
+   c->peer = peer_start (&api, hooks ? peer_use_openssl : NULL, key, 1);
+}
+
+/* pymongocrypt's brings no cryptography of its own: it is given OpenSSL's. */
+static void
+add_peers (bson_t **key)
+{
+   const char *clients = getenv ("FG_CLIENTS");
+   char pattern[4096];
+   glob_t found;
+
+   add_peer ("libmongocrypt.so.0", "Debian", false, key);
+   snprintf (pattern, sizeof pattern, "%s/venv/lib/python3*/site-packages/pymongocrypt/libmongocrypt.so",
+             clients ? clients : "build/clients");
+   if (glob (pattern, 0, NULL, &found) == 0) {
+      add_peer (found.gl_pathv[0], "PyPI", true, key);
+   } else {
+      fprintf (stderr, "no pymongocrypt at %s: run ci/clients.sh\n", pattern);
+   }
+   globfree (&found);
+   must (n_peers > 0, "libmongocrypt", NULL);
+}
+
+static void
 set_up (void)
 {
    static const uint8_t kek[96];
@@ -335,7 +477,7 @@ set_up (void)
    bson_destroy (providers);
    create_key (id);
    must (fg_client_visit_keys (client, NULL, collect_keys, &key, &err), "key", &err);
-   theirs = peer_new (&key, 1);
+   add_peers (&key);
    value.value_type = BSON_TYPE_UTF8;
    value.value.v_utf8.str = text;
    value.value.v_utf8.len = sizeof text - 1;
@@ -352,15 +494,16 @@ int
 main (void)
 {
    set_up ();
-   compare ("client_deterministic", "libmongocrypt", our_deterministic, their_deterministic, OPS, 4.5, false);
-   compare ("client_random", "libmongocrypt", our_random, their_random, OPS, 6.0, false);
-   compare ("client_decrypt", "libmongocrypt", our_decrypt, their_decrypt, OPS, 5.0, false);
-   compare ("client_bulk_decrypt_1500", "libmongocrypt", our_bulk, their_bulk, 4, 3.5, false);
-   compare ("client_deterministic_raw", "OpenSSL, prepared", our_deterministic, raw_deterministic, OPS, 1.2, true);
+   compare_with_peers ("client_deterministic", our_deterministic, their_deterministic, OPS, 4.5);
+   compare_with_peers ("client_random", our_random, their_random, OPS, 6.0);
+   compare_with_peers ("client_decrypt", our_decrypt, their_decrypt, OPS, 5.0);
+   compare_with_peers ("client_bulk_decrypt_1500", our_bulk, their_bulk, 4, 3.5);
+   compare_threads ();
+   compare_to ("client_deterministic_raw", "OpenSSL, prepared", our_deterministic, raw_deterministic, OPS, 1.2);
    for (size_t i = 0; i < MANY_KEYS; i++) {
       create_key (many_ids[i]);
    }
    our_many_keys (MANY_KEYS);
-   compare ("client_1000_keys", "1 key", our_many_keys, our_deterministic, OPS, 1.1, true);
+   compare_to ("client_1000_keys", "1 key", our_many_keys, our_deterministic, OPS, 1.1);
    return 0;
 }

@@ -25,6 +25,7 @@ typedef enum fg_plan_op_kind {
    FG_PLAN_NODE = 0, /* nodes[arg] as it stands */
    FG_PLAN_TEST, /* nodes[arg]'s own test: the path has been walked */
    FG_PLAN_ELEMENT, /* the same for one of an array's elements, or for the array */
+   FG_PLAN_BOUND, /* a comparison with an integer: as it stands, but without ceremony for integers */
    FG_PLAN_ENCRYPTED, /* BinData subtype 6; with arg: the original type is in this set */
    FG_PLAN_MIN_LENGTH,
    FG_PLAN_MAX_LENGTH

@@ -140,6 +140,12 @@ sort_leaf (fg_plan_builder *b, spot_terms *s, const fg_node *node)
 }
 
 static bool
+is_integer_bound (const fg_node *node)
+{
+   return node->kind >= N_LT && node->kind <= N_GTE && (node->u.rhs.type == BSON_INT || node->u.rhs.type == BSON_LONG);
+}
+
+static bool
 sort_inside (fg_plan_builder *b, spot_terms *s, const fg_node *node, fg_terms ***list, uint32_t type, uint32_t depth)
 {
    if (!node->lenient) {
@@ -191,7 +197,7 @@ sort (fg_plan_builder *b, spot_terms *s, const fg_node *node, uint32_t depth)
    if (is_inside_array (node)) {
       return sort_inside (b, s, node, &s->array_end, ARRAYS, depth);
    }
-   return add_node_op (b, s, FG_PLAN_NODE, tested_types (node), node);
+   return add_node_op (b, s, is_integer_bound (node) ? FG_PLAN_BOUND : FG_PLAN_NODE, tested_types (node), node);
 }
 
 static bool

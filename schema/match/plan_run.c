@@ -192,6 +192,31 @@ some_element_passes (run *r, const fg_node *node, const fg_value *array)
    return hit || fg_eval_test (r->ev, node, array);
 }
 
+static int64_t
+integer_of (const fg_value *value)
+{
+   return value->type == BSON_INT ? fg_read_i32le (value->data) : (int64_t)fg_read_u64le (value->data);
+}
+
+static bool
+is_within (run *r, const fg_node *node, const fg_value *value)
+{
+   if (value->type != BSON_INT && value->type != BSON_LONG) {
+      return fg_eval_node (r->ev, node, value) && !r->ev->fault;
+   }
+   const int64_t number = integer_of (value), bound = integer_of (&node->u.rhs);
+   switch ((int)node->kind) {
+   case N_LT:
+      return number < bound;
+   case N_LTE:
+      return number <= bound;
+   case N_GT:
+      return number > bound;
+   default:
+      return number >= bound;
+   }
+}
+
 static bool
 op_holds (run *r, const fg_plan_op *op, const fg_value *value)
 {
@@ -199,6 +224,8 @@ op_holds (run *r, const fg_plan_op *op, const fg_value *value)
    case FG_PLAN_MIN_LENGTH:
    case FG_PLAN_MAX_LENGTH:
       return has_length (op, value);
+   case FG_PLAN_BOUND:
+      return is_within (r, r->plan->nodes[op->arg], value);
    case FG_PLAN_TEST:
       return fg_eval_test (r->ev, r->plan->nodes[op->arg], value) && !r->ev->fault;
    case FG_PLAN_ELEMENT:
