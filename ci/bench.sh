@@ -5,7 +5,9 @@
 set -u
 FG_TOP=$(cd "$(dirname "$0")/.." && pwd)
 FG_BUILD=${FG_BUILD:-$FG_TOP/build}
-export FG_TOP FG_BUILD
+FG_CLIENTS=${FG_CLIENTS:-$FG_TOP/build/clients}
+export FG_TOP FG_BUILD FG_CLIENTS
+"$FG_TOP/ci/clients.sh" "$FG_CLIENTS" pymongo # the newest libmongocrypt is in its wheel
 lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
 status=0

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# ci/clients.sh FOLDER: sets up the test clients that Debian does not ship (pymongo, moto and PyKMIP from PyPI; the Node driver and mongosh from npm;
+# ci/clients.sh FOLDER [CLIENT]: sets up the test clients that Debian does not ship (pymongo, moto and PyKMIP from PyPI; the Node driver and mongosh from npm;
 # Vault's Transit engine from Go modules) below FOLDER, once. For each client that cannot be had it leaves FOLDER/<client>.missing with the reason, which the test then gives as its skip.
 set -u
 dir=${1:?usage: ci/clients.sh FOLDER}
 mkdir -p "$dir"
+dir=$(cd "$dir" && pwd)
 log=$dir/install.log
 
 note_missing() { # client reason
@@ -73,9 +74,11 @@ install_transit() {
    fi
 }
 
-install_pymongo
-install_kms
-install_transit
-install_node node "$(node_driver 2>/dev/null || echo mongodb@6)" node
-install_node mongosh mongosh mongosh
+only=${2:-}
+wanted() { [ -z "$only" ] || [ "$only" = "$1" ]; }
+wanted pymongo && install_pymongo
+wanted kms && install_kms
+wanted transit && install_transit
+wanted node && install_node node "$(node_driver 2>/dev/null || echo mongodb@6)" node
+wanted mongosh && install_node mongosh mongosh mongosh
 exit 0

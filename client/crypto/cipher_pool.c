@@ -69,6 +69,20 @@ fg_cipher_pool_put (fg_cipher_pool *pool, fg_cipher_direction direction, EVP_CIP
    EVP_CIPHER_CTX_free (ctx);
 }
 
+/* A context and the provider's part of it, with the key schedule, are allocated one after the other and mostly lie so. */
+#define CONTEXT_BYTES 1024u
+
+void
+fg_cipher_pool_prefetch (const fg_cipher_pool *pool, fg_cipher_direction direction)
+{
+   const char *ctx =
+      (const char *)atomic_load_explicit (&pool->slots[home_slot ()].ctx[direction], memory_order_relaxed);
+
+   for (size_t at = 0; ctx && at < CONTEXT_BYTES; at += 64) {
+      __builtin_prefetch (ctx + at);
+   }
+}
+
 void
 fg_cipher_pool_drain (fg_cipher_pool *pool)
 {

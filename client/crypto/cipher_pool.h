@@ -30,6 +30,8 @@ EVP_CIPHER_CTX *fg_cipher_pool_take (fg_cipher_pool *pool, fg_cipher_direction d
                                      fg_error *err) FG_WARN_UNUSED;
 /* good: whether the context worked; one that failed is not used again. */
 void fg_cipher_pool_put (fg_cipher_pool *pool, fg_cipher_direction direction, EVP_CIPHER_CTX *ctx, bool good);
+/* Has the processor fetch what the next take by this thread hands out, without waiting for it. */
+void fg_cipher_pool_prefetch (const fg_cipher_pool *pool, fg_cipher_direction direction);
 void fg_cipher_pool_drain (fg_cipher_pool *pool);
 
 #endif /* FG_CLIENT_CIPHER_POOL_H */

@@ -75,6 +75,18 @@ put_aad_bits (uint8_t out[8], size_t aad_len)
    }
 }
 
+/* Among a thousand keys hardly any is in the processor's first caches: what the tag and the cipher need comes while the IV is being worked out. */
+static void
+prefetch (const fg_data_key *key)
+{
+   const char *state = (const char *)key->state;
+
+   for (size_t at = 0; at < sizeof *key->state; at += 64) {
+      __builtin_prefetch (state + at);
+   }
+   fg_cipher_pool_prefetch (&key->ciphers, FG_CIPHER_ENCRYPT);
+}
+
 void
 fg_aead_deterministic_iv (const fg_data_key *key, const uint8_t *aad, size_t aad_len, const uint8_t *plain, size_t len,
                           uint8_t iv[FG_AEAD_IV_LEN])
@@ -82,6 +94,7 @@ fg_aead_deterministic_iv (const fg_data_key *key, const uint8_t *aad, size_t aad
    uint8_t bits[8];
    uint8_t mac[64];
 
+   prefetch (key);
    /* The bit length stands between the two here, but last in the tag. */
    put_aad_bits (bits, aad_len);
    const fg_bytes parts[] = {{aad, aad_len}, {bits, sizeof bits}, {plain, len}};

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define PEER_LINKED
 #include "bench/client/peer_mongocrypt.h"
 #include "tests/unit/runner.h"
 
