@@ -136,21 +136,12 @@ fgd_fill_copy (const fgd_fill *fill)
 /* --- into its place --------------------------------------------------------------------------------------------------- */
 
 static bool
-same_documents (const bson_t *a, const bson_t *b)
-{
-   fg_value left = fg_value_of_document (bson_get_data (a), a->len);
-   fg_value right = fg_value_of_document (bson_get_data (b), b->len);
-
-   return fg_value_equal_unordered (&left, &right);
-}
-
-static bool
 same_indexes (const fgd_coll *a, const fgd_coll *b)
 {
    bool same = a->n_indexes == b->n_indexes;
 
    for (size_t i = 0; same && i < a->n_indexes; i++) {
-      same = same_documents (a->indexes[i]->spec, b->indexes[i]->spec);
+      same = bson_equal (a->indexes[i]->spec, b->indexes[i]->spec);
    }
    return same;
 }
@@ -162,7 +153,7 @@ check_unchanged (const fgd_fill *fill, const fgd_coll *target, fg_error *err)
    bson_t none = BSON_INITIALIZER;
    const char *what = NULL;
 
-   if (!same_documents (fill->hidden->options, target ? target->options : &none)) {
+   if (!bson_equal (fill->hidden->options, target ? target->options : &none)) {
       what = "collection options";
    } else if (target ? !same_indexes (fill->hidden, target) : fill->hidden->n_indexes != 1) {
       what = "indexes";
