@@ -218,6 +218,47 @@ def case_implicit_collections_and_bulk_write():
         expect_equal((s.all(), s.all("d")), ([{"_id": 1}], [{"_id": 2, "a": 1}]))
 
 
+def case_a_long_read_lets_others_write():
+    with Replicated() as s:
+        many = [{"_id": i, "t": "x" * 200} for i in range(20000)]
+        for at in range(0, len(many), 5000):
+            good(s.run(insert(*many[at : at + 5000])))
+        slow = {"aggregate": "c", "pipeline": [{"$match": {"$and": [{"t": {"$not": {"$regex": f"x[^x]x{i}$"}}} for i in range(30)]}}, {"$count": "n"}], "cursor": {}}
+        t, done = s.session().start(), {}
+        good(t.run(insert({"_id": "mine", "t": ""})))
+
+        def read():
+            started = time.monotonic()
+            done["reply"] = t.run(slow)
+            done["seconds"] = time.monotonic() - started
+
+        def watch(also=lambda n: None):
+            thread, n, worst = threading.Thread(target=read), 0, 0.0
+            thread.start()
+            while thread.is_alive():
+                started = time.monotonic()
+                good(s.run(insert({"t": "outside"}, coll="d")))
+                worst, n = max(worst, time.monotonic() - started), n + 1
+                also(n)
+            thread.join()
+            return n, worst
+
+        n, worst = watch()
+        expect_equal(good(done["reply"])["cursor"]["firstBatch"], [{"n": 20001}])
+        expect(n > 3 and worst < done["seconds"], f"{n} writes during a read of {done['seconds']} s, the slowest {worst} s")
+        print(f"# {n} writes during a read of {done['seconds']:.2f} s, the slowest {worst:.3f} s", flush=True)
+        # What ends the transaction while it reads ends the read.
+        watch(lambda n: n == 2 and good(s.run({"killSessions": [t.lsid]})))
+        bad(done["reply"], 251, TRANSIENT)
+        good(t.start().run(insert({"_id": "mine", "t": ""})))
+        other = s.session()
+        other.lsid, other.number, other.started = t.lsid, t.number, True
+        watch(lambda n: n == 2 and bad(other.abort(), 251, TRANSIENT))
+        bad(done["reply"], 251, TRANSIENT)
+        bad(t.commit(), 251, TRANSIENT)
+        expect_equal(good(s.run({"serverStatus": 1}))["transactions"]["currentOpen"], 0)
+
+
 # --- conflicts --------------------------------------------------------------------------------------------------------
 
 

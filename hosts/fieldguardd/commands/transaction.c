@@ -202,16 +202,19 @@ run_statement (const fgd_command *command, fgd_request *request, fgd_reply *repl
       return;
    }
    fgd_txn_set_deadline (request->txn, request->deadline_us);
+   if (command->flags & FGD_RUN_READ) {
+      fgd_transaction_share (request->txn);
+   }
    if (!fgd_request_expired (request, &reply->error)) {
       command->run (request, reply);
    }
    fgd_txn_set_deadline (request->txn, INT64_MAX);
-   fg_error conflict;
-   bool ok = fgd_transaction_leave (request->txn, &conflict);
+   fg_error why;
+   bool ok = fgd_transaction_leave (request->txn, &why);
    request->txn = writer;
    if (!ok) {
       reset (reply);
-      reply->error = conflict;
+      reply->error = why;
    }
    if (statement_failed (reply)) {
       fgd_transaction_drop (fgd_txn_store (writer), logical->lsid, logical->number);

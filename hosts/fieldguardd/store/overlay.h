@@ -47,6 +47,9 @@ struct fgd_overlay {
    uint32_t flags;
    bool conflicted; /* the statement met another's write: the transaction must start again */
    fg_error conflict;
+   bool busy; /* a statement runs: nothing may free this */
+   bool shares; /* which lets other jobs run meanwhile */
+   bool doomed; /* one of them has ended the transaction: it is over with its statement */
 };
 
 fgd_overlay *fgd_overlay_new (uint64_t *total, fg_error *err) FG_WARN_UNUSED;

@@ -228,6 +228,9 @@ stored_next (fgd_scan *scan, fgd_record *record, fg_error *err)
 static fgd_step
 merged_next (fgd_scan *scan, fgd_record *record, fg_error *err)
 {
+   if (!fgd_transaction_pause (scan->txn, err)) {
+      return FGD_STEP_ERROR;
+   }
    for (;;) {
       if (!scan->has_stored && !scan->stored_over) {
          fgd_step step = stored_next (scan, &scan->stored, err);

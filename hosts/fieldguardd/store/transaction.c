@@ -10,6 +10,7 @@
 
 /* Which transactions there are, and the rules of their numbers. What a commit does is in commit.c. */
 
+#define CODE_BUSY 117
 #define CODE_EXCEEDED_MEMORY 146
 #define CODE_TOO_OLD 225
 #define CODE_SNAPSHOT_UNAVAILABLE 246
@@ -49,7 +50,9 @@ close_snapshot (fgd_store *store, fgd_transaction *t)
 static void
 close_transaction (fgd_store *store, fgd_transaction *t)
 {
-   if (t->txn) {
+   if (t->txn && t->txn->overlay->busy) {
+      t->txn->overlay->doomed = true;
+   } else if (t->txn) {
       close_snapshot (store, t);
       atomic_fetch_add (&store->aborted, 1);
    }
@@ -64,6 +67,21 @@ forget (fgd_store *store, fgd_transaction **link)
    store->n_aborted--;
    *link = t->next;
    free (t);
+}
+
+/* Ends a session's transaction to make room for what follows it. */
+static bool
+make_room (fgd_store *store, fgd_transaction **link, fg_error *err)
+{
+   if (*link && (*link)->txn && (*link)->txn->overlay->busy) {
+      close_transaction (store, *link);
+      return fg_error_set (err, FG_ERROR_SERVER, CODE_BUSY, NULL,
+                           "a statement of the session's transaction is still running; it has been told to end");
+   }
+   if (*link) {
+      forget (store, link);
+   }
+   return true;
 }
 
 /* The aborted ones are only a courtesy: when there are too many, none is kept. */
@@ -218,7 +236,7 @@ look_up (fgd_txn *writer, const fgd_logical *logical, standing *out, fg_error *e
 
 /* The session's open transaction with this number. */
 static bool
-find_open (const standing *s, const fgd_logical *logical, fgd_transaction **out, fg_error *err)
+find_open (fgd_store *store, const standing *s, const fgd_logical *logical, fgd_transaction **out, fg_error *err)
 {
    if (logical->number < s->active) {
       return too_old (logical->number, s->active, err);
@@ -228,6 +246,10 @@ find_open (const standing *s, const fgd_logical *logical, fgd_transaction **out,
    }
    if (!s->transaction || !s->transaction->txn) {
       return ended (logical->number, s->committed, err);
+   }
+   if (s->transaction->txn->overlay->busy) {
+      close_transaction (store, s->transaction);
+      return ended (logical->number, false, err);
    }
    *out = s->transaction;
    return true;
@@ -248,8 +270,7 @@ fgd_transaction_supersede (fgd_txn *writer, const fgd_logical *logical, fg_error
    if ((*link)->number == logical->number) {
       return number_in_use (logical->number, err);
    }
-   forget (writer->store, link);
-   return true;
+   return make_room (writer->store, link, err);
 }
 
 /* --- opening -------------------------------------------------------------------------------------------------------- */
@@ -276,8 +297,8 @@ start (fgd_txn *writer, const fgd_logical *logical, fgd_transaction **out, fg_er
    fgd_store *store = writer->store;
 
    fgd_transaction **link = find (store, logical->lsid);
-   if (*link) {
-      forget (store, link);
+   if (!make_room (store, link, err)) {
+      return false;
    }
    if (store->n_open >= FGD_TRANSACTIONS_MAX) {
       return fg_error_set (err, FG_ERROR_SERVER, CODE_EXCEEDED_MEMORY, NULL,
@@ -323,15 +344,33 @@ fgd_transaction_enter (fgd_txn *writer, const fgd_logical *logical, const fg_cli
       return logical->number < s.active ? too_old (logical->number, s.active, err)
                                         : number_in_use (logical->number, err);
    }
-   if (!(logical->starts ? start (writer, logical, &t, err) : find_open (&s, logical, &t, err))) {
+   if (!(logical->starts ? start (writer, logical, &t, err) : find_open (writer->store, &s, logical, &t, err))) {
       return false;
    }
+   t->txn->overlay->busy = true;
    t->txn->writer = writer;
-   t->txn->deadline_us = writer->deadline_us;
    t->txn->overlay->conflicted = false;
    fg_unit_begin (&t->txn->overlay->unit, client);
    *txn = t->txn;
    return true;
+}
+
+void
+fgd_transaction_share (fgd_txn *txn)
+{
+   txn->overlay->shares = true;
+   fgd_txn_allow_yield (txn->writer);
+}
+
+bool
+fgd_transaction_pause (fgd_txn *txn, fg_error *err)
+{
+   if (!txn->overlay || !txn->overlay->shares || !fgd_txn_wants_yield (txn->writer)) {
+      return true;
+   }
+   return fgd_txn_yield (txn->writer, err) &&
+          (!txn->overlay->doomed || fg_error_set (err, FG_ERROR_SERVER, CODE_NO_SUCH_TRANSACTION, NULL,
+                                                  "The transaction has been aborted while its statement ran."));
 }
 
 bool
@@ -342,11 +381,17 @@ fgd_transaction_leave (fgd_txn *txn, fg_error *err)
    /* Refusals go on record; what was accepted is judged, and put on record, when it is committed. */
    fg_loader_rolled_back (txn->store->loader, &overlay->unit);
    fg_unit_begin (&overlay->unit, NULL);
+   txn->writer->may_yield = false;
    txn->writer = NULL;
+   overlay->busy = false;
+   overlay->shares = false;
    if (overlay->conflicted && err) {
       *err = overlay->conflict;
+   } else if (overlay->doomed) {
+      fg_error_set (err, FG_ERROR_SERVER, CODE_NO_SUCH_TRANSACTION, NULL,
+                    "The transaction has been aborted while its statement ran.");
    }
-   return !overlay->conflicted;
+   return !overlay->conflicted && !overlay->doomed;
 }
 
 bool
@@ -362,7 +407,7 @@ fgd_transaction_commit (fgd_txn *writer, const fgd_logical *logical, const fg_cl
    if (s.committed && logical->number == s.active) {
       return true;
    }
-   if (!find_open (&s, logical, &t, err)) {
+   if (!find_open (writer->store, &s, logical, &t, err)) {
       return false;
    }
    if (!fgd_overlay_commit (writer, t->txn, client, err) ||
@@ -382,7 +427,7 @@ fgd_transaction_abort (fgd_txn *writer, const fgd_logical *logical, fg_error *er
    fgd_transaction *t = NULL;
 
    fgd_transactions_expire (writer->store);
-   if (!look_up (writer, logical, &s, err) || !find_open (&s, logical, &t, err)) {
+   if (!look_up (writer, logical, &s, err) || !find_open (writer->store, &s, logical, &t, err)) {
       return false;
    }
    close_transaction (writer->store, t);
@@ -414,10 +459,11 @@ fgd_session_end (fgd_txn *writer, const uint8_t *lsid, bool forgotten, fg_error 
       return true;
    }
    fgd_transaction **link = find (writer->store, lsid);
-   if (*link && forgotten) {
-      forget (writer->store, link);
-   } else if (*link) {
+   if (*link) {
       close_transaction (writer->store, *link);
+   }
+   if (*link && forgotten && !(*link)->txn) {
+      forget (writer->store, link);
    }
    return !forgotten || fgd_session_forget (writer, lsid, err);
 }

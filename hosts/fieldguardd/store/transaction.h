@@ -38,7 +38,12 @@ typedef struct fgd_logical {
  * TransactionTooOld, 251 NoSuchTransaction, 256 TransactionCommitted, 50911: the transaction, if there is one, goes on. */
 bool fgd_transaction_enter (fgd_txn *writer, const fgd_logical *logical, const fg_client_info *client, fgd_txn **txn,
                             fg_error *err) FG_WARN_UNUSED;
-/* The statement is over. False with err when it met another's write: then, and after any other failure, the caller aborts. */
+/* The statement only reads: other jobs may run between two steps of its scans (fgd_transaction_pause). A command that finds its session's transaction busy then
+ * ends it. */
+void fgd_transaction_share (fgd_txn *txn);
+/* Between two steps. False when the transaction has been ended meanwhile. True outside transactions. */
+bool fgd_transaction_pause (fgd_txn *txn, fg_error *err) FG_WARN_UNUSED;
+/* The statement is over. False with err when it met another's write, or its transaction's end: then, and after any other failure, the caller aborts. */
 bool fgd_transaction_leave (fgd_txn *txn, fg_error *err) FG_WARN_UNUSED;
 
 /* True also for a transaction that is committed already. On false nothing of it is stored; it is aborted, unless err is of fgd_transaction_enter's. */
