@@ -34,9 +34,9 @@ place_names (fg_policy_slot *slots, uint32_t bits, const fg_exit *exits, uint32_
    return worst;
 }
 
-/* The slots' numbers in the order of the exits, which is that of the rules. */
+/* The slots' numbers in the order of the exits, which is that of the rules. A name with dots is never expected: it may spell a path, and what is expected is not searched for dots. */
 static bool
-list_in_order (fg_build *build, fg_policy_state *state, uint32_t n, fg_error *err)
+list_in_order (fg_build *build, fg_policy_state *state, const fg_exit *exits, uint32_t n, fg_error *err)
 {
    uint32_t *order = fg_vec_add (&build->words, (size_t)n + 1);
 
@@ -48,7 +48,8 @@ list_in_order (fg_build *build, fg_policy_state *state, uint32_t n, fg_error *er
    for (uint32_t i = 0; n > 0 && i < 1u << state->slot_bits; i++) {
       const fg_policy_slot *slot = FG_VEC_AT (&build->slots, fg_policy_slot, state->slots + i);
       if (slot->len != FG_POLICY_NONE) {
-         order[slot->bit & ~FG_SLOT_WILD] = state->slots + i;
+         const uint32_t number = slot->bit & ~FG_SLOT_WILD;
+         order[number] = memchr (exits[number].name, '.', exits[number].len) ? FG_POLICY_NONE : state->slots + i;
       }
    }
    return true;
@@ -61,7 +62,7 @@ fg_build_slots (fg_build *build, fg_policy_state *state, const fg_exit *exits, u
 
    state->n_names = n;
    if (n == 0) {
-      return list_in_order (build, state, 0, err);
+      return list_in_order (build, state, NULL, 0, err);
    }
    while (((uint64_t)1 << bits) < 2 * (uint64_t)n + 1) {
       bits++;
@@ -87,5 +88,5 @@ fg_build_slots (fg_build *build, fg_policy_state *state, const fg_exit *exits, u
    for (uint32_t i = 0; i < n; i++) {
       state->filter |= (uint64_t)1 << fg_name_filter_bit (exits[i].name, exits[i].len);
    }
-   return list_in_order (build, state, n, err);
+   return list_in_order (build, state, exits, n, err);
 }

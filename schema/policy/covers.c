@@ -25,15 +25,20 @@ typedef struct pairs {
 
 static bool pair_is_covered (pairs *all, uint32_t newer, uint32_t older);
 
+/* What may be looked into instead of being judged: where rules below are expected, unless a rule asks for a ciphertext in every alternative. */
+static bool
+admits (const fg_policy_state *state, uint32_t inside)
+{
+   return (state->flags & inside) && !(state->flags & FG_STATE_HARD);
+}
+
 static bool
 leaf_is_covered (const pairs *all, const fg_policy_state *newer, const fg_policy_state *older)
 {
    if (!(older->flags & FG_STATE_LEAF)) {
       return true;
    }
-   /* A rule of one alternative lets a document through where there are rules below it as well. */
-   if (!(newer->flags & FG_STATE_LEAF) || ((older->flags & FG_STATE_HARD) && !(newer->flags & FG_STATE_HARD) &&
-                                           (newer->flags & (FG_STATE_NAMES | FG_STATE_ITEMS)))) {
+   if (!(newer->flags & FG_STATE_LEAF) || ((older->flags & FG_STATE_HARD) && admits (newer, FG_STATE_ITEMS))) {
       return false;
    }
    return fg_policy_implies (all->newer, all->newer->words + newer->leaf, all->older, all->older->words + older->leaf);
@@ -276,12 +281,14 @@ pair_is_covered (pairs *all, uint32_t newer_number, uint32_t older_number)
       go_on_to_a_rule (all, older_number);
       return false;
    }
-   if (!leaf_is_covered (all, newer, older)) {
+   /* A rule for the document itself refuses it, or, in one alternative of several, asks nothing. */
+   const bool root = newer_number == all->newer->root && older_number == all->older->root;
+   if (!root && !leaf_is_covered (all, newer, older)) {
       return false;
    }
-   /* A hard leaf protects everything that could stand below it. */
-   if ((newer->flags & FG_STATE_LEAF) &&
-       ((newer->flags & FG_STATE_HARD) || !(newer->flags & (FG_STATE_NAMES | FG_STATE_ITEMS)))) {
+   /* A rule in every alternative protects everything that could stand below it; so does any, where nothing below is expected. */
+   if ((newer->flags & FG_STATE_HARD) ||
+       (!root && (newer->flags & FG_STATE_LEAF) && !(newer->flags & (FG_STATE_NAMES | FG_STATE_ITEMS)))) {
       return true;
    }
    matching = malloc (sizeof *matching);
@@ -296,7 +303,8 @@ pair_is_covered (pairs *all, uint32_t newer_number, uint32_t older_number)
         names_are_covered (all, all->newer, newer, newer, older, &new_walk, &old_walk) &&
         wild_is_covered (all, newer, older) && items_are_covered (all, newer, older, older_number);
    free (matching);
-   return ok;
+   /* Documents used to be refused here, whatever is in them. (Arrays: see items_are_covered.) */
+   return ok && (root || !admits (newer, FG_STATE_NAMES) || admits (older, FG_STATE_NAMES));
 }
 
 static void
@@ -307,6 +315,13 @@ copy_path (const pairs *all, char *out, size_t len)
       memcpy (out, all->path, n);
       out[n] = '\0';
    }
+}
+
+/* A rule for the document itself, which is no ciphertext, in every alternative. */
+static bool
+refuses_all (const fg_policy *policy)
+{
+   return (policy->states[policy->root].flags & FG_STATE_HARD) != 0;
 }
 
 bool
@@ -321,7 +336,7 @@ fg_policy_covers (const fg_policy *new_policy, const fg_policy *old_policy, char
    if (!new_policy || new_policy->empty) {
       go_on_to_a_rule (&all, old_policy->root);
       ok = false;
-   } else if (old_policy->strict && !new_policy->strict) {
+   } else if ((old_policy->strict && !new_policy->strict) || refuses_all (old_policy) > refuses_all (new_policy)) {
       ok = false;
    } else {
       ok = pair_is_covered (&all, new_policy->root, old_policy->root);

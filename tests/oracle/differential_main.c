@@ -55,8 +55,9 @@ main (int argc, char **argv)
    printf ("%" PRIu64 " cases, %" PRIu64 " validators that parse, %" PRIu64 " documents that match, %" PRIu64
            " left out (unknown first byte), %" PRIu64
            " left open (more patterns match at once than a policy tells apart), %" PRIu64
-           " policies with rules: %" PRIu64 " permitted, %" PRIu64 " forbidden; %.0f cases a CPU second\n",
-           c->cases, c->parsed, c->matched, c->refused, c->undecided, c->rules, c->permitted, c->forbidden,
+           " policies with rules: %" PRIu64 " permitted, %" PRIu64 " forbidden; %" PRIu64
+           " changes covered; %.0f cases a CPU second\n",
+           c->cases, c->parsed, c->matched, c->refused, c->undecided, c->rules, c->permitted, c->forbidden, c->covered,
            (double)c->cases / (seconds > 0 ? seconds : 1));
    printf ("%" PRIu64 " differences\n", different);
    oracle_patterns_free ();

@@ -87,6 +87,33 @@ an_empty_policy_loses_a_named_rule (void)
    fg_policy_free (older);
 }
 
+/* A rule for the whole document refuses all; as one alternative of two it refuses none. */
+static void
+a_rule_at_the_root (void)
+{
+   const char *all = SCHEMA ("{'encrypt':{}}");
+   const char *some = "{'validator':{'$or':[{'$jsonSchema':{'encrypt':{}}},{'x':1}]}}";
+
+   ASSERT_REFUSED (all, "{}", "notEncrypted");
+   ASSERT_ACCEPTED (some, "{}");
+   ASSERT_LOST (all, some, "");
+   ASSERT_LOST (some, all, "covered");
+   ASSERT_LOST (all, all, "covered");
+}
+
+/* A document where a ciphertext, or an array of them, was expected: nothing that the new rules say of its inside makes up for it. */
+static void
+documents_that_used_to_be_refused (void)
+{
+   ASSERT_LOST (PROPERTY ("l", "{'items':{'encrypt':{}}}"),
+                PROPERTY ("l", "{'items':{'encrypt':{}},'properties':{'x':{'encrypt':{}}}}"), "l");
+   ASSERT_LOST (
+      SCHEMA ("{'anyOf':[{},{'properties':{'s':{'encrypt':{}}}}]}"),
+      SCHEMA ("{'anyOf':[{'properties':{'s':{'properties':{'x':{'encrypt':{}}}}}},{'properties':{'s':{'encrypt':"
+              "{}}}}]}"),
+      "s");
+}
+
 #define S(rule) "{'properties':{'s':{'encrypt':{" rule "}}}}"
 #define STRING_OR_INT S ("'bsonType':['string','int']")
 #define STRING_OR_BOOL S ("'bsonType':['string','bool']")
@@ -176,6 +203,8 @@ const fg_test fg_tests[] = {{"equal_and_stricter_rules_cover", equal_and_stricte
                             {"lost_and_loosened_rules_are_named", lost_and_loosened_rules_are_named},
                             {"an_empty_policy_loses_a_named_rule", an_empty_policy_loses_a_named_rule},
                             {"formulas_are_compared_by_what_they_admit", formulas_are_compared_by_what_they_admit},
+                            {"a_rule_at_the_root", a_rule_at_the_root},
+                            {"documents_that_used_to_be_refused", documents_that_used_to_be_refused},
                             {"many_keys", many_keys},
                             {"strict_does_not_give_way_to_lax", strict_does_not_give_way_to_lax},
                             {NULL, NULL}};

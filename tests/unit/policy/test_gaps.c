@@ -138,6 +138,19 @@ g8_dotted_names_and_arrays (void)
                    "literalDotted");
 }
 
+/* A schema that names "a.b" itself beside additionalProperties: the literal name spells a path all the same, wherever in the document it stands. */
+static void
+g8_a_dotted_name_that_is_expected (void)
+{
+   const char *rule = PROPERTY ("o", "{'properties':{'b':{},'a.b':{}},'additionalProperties':{'additionalProperties':{"
+                                     "'encrypt':{}}}}");
+
+   ASSERT_REFUSED (rule, "{'o':{'b':1,'a.b':1}}", "literalDotted");
+   ASSERT_REFUSED (rule, "{'o':{'a.b':1,'b':1}}", "literalDotted");
+   ASSERT_REFUSED (rule, "{'o':{'a.b':'@2 1 2 82'}}", "literalDotted");
+   ASSERT_ACCEPTED (rule, "{'o':{'b':1,'a':{'b':'@2 1 2 82'}}}");
+}
+
 static void
 g9_array_or_scalar_for_parent (void)
 {
@@ -345,6 +358,7 @@ const fg_test fg_tests[] = {
    {"g7_duplicate_names", g7_duplicate_names},
    {"g7_spelled_names_that_only_patterns_lead_on", g7_spelled_names_that_only_patterns_lead_on},
    {"g8_dotted_names_and_arrays", g8_dotted_names_and_arrays},
+   {"g8_a_dotted_name_that_is_expected", g8_a_dotted_name_that_is_expected},
    {"g9_array_or_scalar_for_parent", g9_array_or_scalar_for_parent},
    {"g9_a_scalar_id_beside_patterns", g9_a_scalar_id_beside_patterns},
    {"g10_alternatives", g10_alternatives},
