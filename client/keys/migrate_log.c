@@ -213,8 +213,8 @@ read_backup (fg_migrate_log *log, const bson_t *record, fg_error *err)
    return true;
 }
 
-static bool
-read_record (void *ctx, const bson_t *record, fg_error *err)
+bool
+fg_migrate_log_read (void *ctx, const bson_t *record, fg_error *err)
 {
    fg_migrate_log *log = ctx;
    const char *state = text_of (record, "state");
@@ -396,7 +396,7 @@ check_head (const fg_migrate_log *log, const char *path, const bson_t *head, fg_
 bool
 fg_migrate_log_open (fg_migrate_log *log, const char *path, const bson_t *head, bool *existed, fg_error *err)
 {
-   log->journal = fg_journal_open (path, read_record, log, existed, err);
+   log->journal = fg_journal_open (path, fg_migrate_log_read, log, existed, err);
    if (!log->journal) {
       return false;
    }

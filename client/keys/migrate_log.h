@@ -36,6 +36,9 @@ bool fg_migrate_log_open (fg_migrate_log *log, const char *path, const bson_t *h
                           fg_error *err) FG_WARN_UNUSED;
 void fg_migrate_log_close (fg_migrate_log *log);
 
+/* An fg_journal_visit; ctx is the log. */
+bool fg_migrate_log_read (void *log, const bson_t *record, fg_error *err) FG_WARN_UNUSED;
+
 /* Adds a record; extra (may be NULL): its fields after "state". Synced when it returns. */
 bool fg_migrate_log_state (fg_migrate_log *log, const char *state, const bson_t *extra, fg_error *err) FG_WARN_UNUSED;
 /* The first two records at once: head and backup. */
