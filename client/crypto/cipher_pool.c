@@ -1,17 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/crypto/cipher_pool.h"
 
-#include <pthread.h>
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static EVP_CIPHER *aes_256_cbc; /* fetched once: a fetch per call costs more than the encryption of a short value */
+static _Atomic (EVP_CIPHER *)
+   aes_256_cbc; /* fetched once: a fetch per call costs more than the encryption of a short value */
 static atomic_uint next_thread;
 static _Thread_local unsigned home; /* 0: not chosen yet, else slot + 1 */
 
-static void
+/* A fetch that fails (no memory) is tried again by the next caller. */
+static EVP_CIPHER *
 fetch (void)
 {
-   aes_256_cbc = EVP_CIPHER_fetch (NULL, "AES-256-CBC", NULL);
+   EVP_CIPHER *known = atomic_load (&aes_256_cbc);
+
+   if (known) {
+      return known;
+   }
+   EVP_CIPHER *fetched = EVP_CIPHER_fetch (NULL, "AES-256-CBC", NULL);
+   if (fetched && !atomic_compare_exchange_strong (&aes_256_cbc, &known, fetched)) {
+      EVP_CIPHER_free (fetched); /* another thread was faster */
+      return known;
+   }
+   return fetched;
 }
 
 static unsigned
@@ -26,10 +35,10 @@ home_slot (void)
 static EVP_CIPHER_CTX *
 make (fg_cipher_direction direction, const uint8_t key[32], fg_error *err)
 {
-   pthread_once (&once, fetch);
-   EVP_CIPHER_CTX *ctx = aes_256_cbc ? EVP_CIPHER_CTX_new () : NULL;
+   EVP_CIPHER *cipher = fetch ();
+   EVP_CIPHER_CTX *ctx = cipher ? EVP_CIPHER_CTX_new () : NULL;
 
-   if (ctx && EVP_CipherInit_ex2 (ctx, aes_256_cbc, key, NULL, direction == FG_CIPHER_ENCRYPT, NULL) == 1 &&
+   if (ctx && EVP_CipherInit_ex2 (ctx, cipher, key, NULL, direction == FG_CIPHER_ENCRYPT, NULL) == 1 &&
        EVP_CIPHER_CTX_set_padding (ctx, 0) == 1) {
       return ctx;
    }
