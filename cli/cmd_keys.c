@@ -12,6 +12,7 @@ static const fg_verb verbs[] = {
    {"migrate", "move keys to another master key, with a journal: resumable, revocable", fg_keys_migrate},
    {"rewrap", "wrap keys anew, under the same master key or another", fg_keys_rewrap},
    {"shred", "delete keys, and end the master key with which backups could open them", fg_keys_shred},
+   {"doctor", "say what is wrong with a vault, or cannot be known", fg_keys_doctor},
 };
 
 static int

@@ -23,5 +23,6 @@ int fg_keys_migrate (int argc, char **argv);
 /* `keys rewrap` with --journal. */
 int fg_keys_rewrap_journalled (int argc, char **argv);
 int fg_keys_shred (int argc, char **argv);
+int fg_keys_doctor (int argc, char **argv);
 
 #endif /* FG_CLI_KEYS_H */

@@ -86,6 +86,7 @@ static bool
 delete_keys (run *r, fg_error *err)
 {
    fg_master_key_status status = {0};
+   size_t deleted = 0;
    bool removed = false;
 
    for (size_t i = 0; i < r->roll->n_keys; i++) {
@@ -97,9 +98,13 @@ delete_keys (run *r, fg_error *err)
          return false;
       }
       key->deleted_ms = fg_now_ms ();
+      deleted++;
    }
-   say (r, "deleted %zu key%s from the vault", r->roll->n_keys, r->roll->n_keys == 1 ? "" : "s");
    r->roll->stage = r->roll->new_master_key ? FG_ROLL_CLOSING : FG_ROLL_HELD;
+   if (deleted == 0) {
+      return save (r, err); /* all of them by a held shredding, which has its certificate */
+   }
+   say (r, "deleted %zu key%s from the vault", deleted, deleted == 1 ? "" : "s");
    fg_error ignored;
    if (!fg_kms_master_key_state (r->kms, r->roll->old_master_key, &status, &ignored)) {
       memset (&status, 0, sizeof status);

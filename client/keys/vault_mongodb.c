@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/keys/key_document.h"
+#include "client/keys/key_vault.h"
+#include "client/keys/vault_mongodb.h"
 #include "client/public_equal.h"
 
 #include <mongoc/mongoc.h>
@@ -459,6 +461,36 @@ static const fg_key_vault_ops mongodb_ops = {
    .rewrap_many = mongodb_rewrap_many,
    .identity = mongodb_identity,
 };
+
+/* --- what doctor asks ------------------------------------------------------------------------------------------------ */
+
+bool
+fg_key_vault_is_mongodb (const fg_key_vault *vault, const char **db, const char **collection)
+{
+   if (vault->ops != &mongodb_ops) {
+      return false;
+   }
+   const mongodb_vault *v = vault->self;
+   *db = v->db;
+   *collection = v->collection;
+   return true;
+}
+
+bool
+fg_key_vault_mongodb_command (fg_key_vault *vault, const char *db, const bson_t *command, bson_t *reply, fg_error *err)
+{
+   mongodb_vault *v = vault->self;
+   mongoc_client_t *client = mongoc_client_pool_pop (v->pool);
+   bson_error_t error;
+   bool ok = mongoc_client_command_simple (client, db ? db : v->db, command, NULL, reply, &error);
+
+   if (!ok) {
+      bson_destroy (reply);
+      failed (&error, "command", err);
+   }
+   mongoc_client_pool_push (v->pool, client);
+   return ok;
+}
 
 static bool
 split_namespace (mongodb_vault *v, const char *ns, fg_error *err)
