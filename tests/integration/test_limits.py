@@ -6,6 +6,7 @@ import os
 import select
 import struct
 import sys
+import tempfile
 import threading
 import time
 
@@ -296,6 +297,33 @@ def case_slow_readers_who_read_are_kept():
         for r in readers:
             r.close()
         client.close()
+
+
+def case_a_connection_that_finds_no_memory():
+    """It waits, with nothing in the log that says otherwise, and is served as soon as there is some."""
+    interposer = os.path.join(fgtest.BUILD, "tests", "store", "fail_io.so")
+    if fgtest.SANITIZED:
+        raise fgtest.Skip("a sanitizer's runtime has to be loaded first")
+    with tempfile.TemporaryDirectory() as folder:
+        switch = os.path.join(folder, "switch")
+        with fgtest.Server(module=False, env={"LD_PRELOAD": interposer, "FG_FAIL_FILE": switch}) as server:
+            with open(switch, "w", encoding="ascii") as f:
+                f.write("connection")
+            client = rawclient.Client(server.port)
+            client.socket.settimeout(1.5)
+            try:
+                client.run({"ping": 1}, "admin")
+            except TimeoutError:
+                pass
+            else:
+                raise AssertionError("served without memory for it")
+            os.unlink(switch)
+            client.socket.settimeout(20)
+            (length,) = struct.unpack("<i", client.read(4))
+            ok(rawclient.decode(client.read(length - 4), 17))
+            log = server.log_text()
+            expect_equal((log.count('"id":22943'), log.count("cannot accept")), (1, 0), log)
+            client.close()
 
 
 def case_limits_are_numbers_in_a_range():

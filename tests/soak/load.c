@@ -230,6 +230,42 @@ run (load *l, int64_t seconds)
 }
 
 static bool
+succeeds (int fd, const bson_t *command)
+{
+   bson_t reply;
+   bson_iter_t iter;
+
+   if (!wire_run (fd, command, DB, &reply)) {
+      return false;
+   }
+   bool ok = bson_iter_init_find (&iter, &reply, "ok") && bson_iter_as_int64 (&iter) == 1;
+   bson_destroy (&reply);
+   return ok;
+}
+
+static bool
+insert_many (int fd)
+{
+   bson_t command = BSON_INITIALIZER;
+   bson_t documents, doc;
+   char key[16];
+
+   bson_append_utf8 (&command, "insert", -1, MANY, -1);
+   bson_append_array_begin (&command, "documents", -1, &documents);
+   for (int i = 0; i < MANY_N; i++) {
+      snprintf (key, sizeof key, "%d", i);
+      bson_append_document_begin (&documents, key, -1, &doc);
+      bson_append_int32 (&doc, "i", -1, i);
+      bson_append_int64 (&doc, "n", -1, 0);
+      bson_append_document_end (&documents, &doc);
+   }
+   bson_append_array_end (&command, &documents);
+   bool ok = succeeds (fd, &command);
+   bson_destroy (&command);
+   return ok;
+}
+
+static bool
 prepare (uint16_t port)
 {
    static const char *const commands[] = {
@@ -244,16 +280,11 @@ prepare (uint16_t port)
 
    for (size_t i = 0; ok && i < sizeof commands / sizeof *commands; i++) {
       bson_error_t error;
-      bson_t reply;
-      bson_iter_t iter;
       bson_t *command = bson_new_from_json ((const uint8_t *)commands[i], -1, &error);
-      ok = command && wire_run (fd, command, DB, &reply);
-      if (ok) {
-         ok = bson_iter_init_find (&iter, &reply, "ok") && bson_iter_as_int64 (&iter) == 1;
-         bson_destroy (&reply);
-      }
+      ok = command && succeeds (fd, command);
       bson_destroy (command);
    }
+   ok = ok && insert_many (fd);
    if (fd >= 0) {
       close (fd);
    }

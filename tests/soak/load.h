@@ -17,6 +17,8 @@
 #define SLOTS 16
 #define COLLECTION "load"
 #define DB "soak"
+#define MANY "many" /* a collection of as many documents as make an update let others in */
+#define MANY_N 3000
 
 typedef enum op {
    OP_INSERT,
@@ -43,6 +45,7 @@ typedef struct worker {
    bool present[SLOTS];
    int64_t v[SLOTS];
    int n;
+   bool filled; /* enough for the mix to begin */
    /* of the command under way */
    op current;
    int slot;

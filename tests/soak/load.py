@@ -8,6 +8,7 @@ the second. The first third of a run is its warm-up: the documents reach the num
 
 import glob
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -62,12 +63,13 @@ def drive(server, load, connections, seconds, think_ms):
 
 def check_flat(samples, seconds):
     warm = [s for s in samples if s[0] < seconds / 3]
+    middle = [s for s in samples if seconds / 3 <= s[0] < seconds * 2 / 3]
     late = [s for s in samples if seconds * 2 / 3 <= s[0] <= seconds]
-    fgtest.expect(warm and late, "too few samples of memory")
+    fgtest.expect(warm and middle and late, "too few samples of memory")
     for name, column in (("private memory", 1), ("resident part of the data file", 2)):
         before, after = max(s[column] for s in warm), max(s[column] for s in late)
         bound = before * (1 + GROWTH_RATIO) + GROWTH_BYTES
-        print(f"{name}: {mebibytes(before)} at the end of the warm-up, {mebibytes(after)} at the end, bound {mebibytes(bound)}")
+        print(f"{name}: at most {mebibytes(before)} in the warm-up, {mebibytes(max(s[column] for s in middle))} in the middle, {mebibytes(after)} at the end; bound {mebibytes(bound)}")
         fgtest.expect(after <= bound, f"{name} grew from {before} to {after} bytes")
 
 
@@ -93,7 +95,10 @@ def case_thread_sanitizer():
     build_with_thread_sanitizer()
     load = os.path.join(fgtest.BUILD, "tests", "soak", "load")
     fgtest.BUILD, fgtest.MODULE = TSAN_BUILD, os.path.join(TSAN_BUILD, "lib", "fieldguard.so")
-    server = fgtest.Server()
+    # A module that lands where the sanitizer keeps its shadow ends the process: no chance in addresses, where that can be had.
+    fixed = ["setarch", "-R"]
+    usable = shutil.which("setarch") and subprocess.run(fixed + ["true"], capture_output=True).returncode == 0
+    server = fgtest.Server(wrap=fixed if usable else [])
     reports = os.path.join(server.folder, "tsan")
     server.env["TSAN_OPTIONS"] = f"log_path={reports}:exitcode=66:suppressions={os.path.join(TOP, 'ci', 'tsan.supp')}:history_size=4"
     with server:
@@ -105,7 +110,7 @@ def case_thread_sanitizer():
         for path in glob.glob(reports + ".*"):
             with open(path, encoding="utf-8", errors="replace") as f:
                 found += f.read()
-        print(found[:20000], end="")
+        print(found[:30000], end="")
         fgtest.expect_equal(found.count("WARNING: ThreadSanitizer"), 0, "reports")
         fgtest.expect_equal(server.process.returncode, 0, "the server's exit status")
 

@@ -180,7 +180,6 @@ choose (worker *w)
 {
    static const op mix[] = {OP_INSERT,
                             OP_INSERT,
-                            OP_INSERT,
                             OP_DELETE,
                             OP_DELETE,
                             OP_UPDATE,
@@ -197,6 +196,10 @@ choose (worker *w)
                             OP_PING,
                             OP_PING};
 
+   if (!w->filled) { /* at first half of the slots, so that the number of documents is in balance early */
+      w->filled = w->n + 1 >= SLOTS / 2;
+      return OP_INSERT;
+   }
    op chosen = mix[draw (w, sizeof mix / sizeof *mix)];
    bool needs_document =
       chosen == OP_DELETE || chosen == OP_UPDATE || chosen == OP_PLAINTEXT_UPDATE || chosen == OP_FIND_AND_MODIFY;

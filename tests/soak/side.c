@@ -119,6 +119,11 @@ static const struct {
    {"admin", "{\"setParameter\": 1, \"fieldguard.strict\": true}"},
    {"admin", "{\"getLog\": \"global\"}"},
    {"admin", "{\"getCmdLineOpts\": 1}"},
+   {DB, "{\"update\": \"" MANY "\", \"updates\": [{\"q\": {}, \"u\": {\"$inc\": {\"n\": 1}}, \"multi\": true}]}"},
+   {DB,
+    "{\"aggregate\": \"" MANY "\", \"pipeline\": [{\"$match\": {\"n\": {\"$gte\": 0}}}, {\"$out\": \"" MANY "Copy\"}], "
+    "\"cursor\": {}}"},
+   {DB, "{\"find\": \"" MANY "Copy\", \"sort\": {\"n\": -1, \"i\": 1}, \"limit\": 200}"},
    {"admin", "{\"logRotate\": 1}"},
 };
 

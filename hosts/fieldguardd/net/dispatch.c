@@ -40,16 +40,25 @@ fgd_op_new (fgd_connection *conn, uint8_t *bytes, size_t len)
    return op;
 }
 
+/* The message has been answered: while its reply waits for its reader, only the reply is kept. */
+static void
+drop_message (fgd_op *op)
+{
+   atomic_fetch_sub (&op->request.server->counters.bytes_held_in, (int_fast64_t)op->len);
+   free (op->bytes);
+   op->bytes = NULL;
+   op->len = 0;
+}
+
 void
 fgd_op_free (fgd_op *op)
 {
    if (!op) {
       return;
    }
-   atomic_fetch_sub (&op->request.server->counters.bytes_held_in, (int_fast64_t)op->len);
+   drop_message (op);
    fgd_memory_forget_out (op);
    bson_destroy (&op->reply.body);
-   free (op->bytes);
    free (op);
 }
 
@@ -125,6 +134,7 @@ finish (fgd_op *op)
       fgd_connection_close (conn, n < 0 && n != UV_EPIPE && n != UV_ECONNRESET ? uv_strerror (n) : NULL);
       return fgd_connection_op_done (conn);
    }
+   drop_message (op);
    fgd_memory_count_out (op);
    fgd_memory_note_unsent (conn);
    return false;
