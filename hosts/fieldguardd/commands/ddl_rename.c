@@ -43,7 +43,8 @@ judge_all (fgd_write *write, const fgd_coll *coll, fgd_failure *failure)
       return false;
    }
    while ((step = fgd_scan_next (scan, &record, &failure->error)) == FGD_STEP_RECORD) {
-      if (!fgd_write_judge_copy (write, record.data, record.len, failure)) {
+      if (!fgd_copy_relieve (write->copy, &failure->error) ||
+          !fgd_write_judge_copy (write, record.data, record.len, failure)) {
          break;
       }
    }

@@ -32,7 +32,8 @@ put (void *ctx, fgd_request *request)
    fgd_doc_view doc;
    size_t at = 0;
 
-   if (!fgd_write_open (&write, request, o->db, o->name, &o->failure->error)) {
+   if (!fgd_copy_relieve (fgd_fill_copy (o->fill), &o->failure->error) ||
+       !fgd_write_open (&write, request, o->db, o->name, &o->failure->error)) {
       return;
    }
    write.coll = fgd_fill_collection (o->fill);

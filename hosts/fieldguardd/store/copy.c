@@ -4,12 +4,15 @@
 
 #include <stdlib.h>
 
+#define RECORDED_MAX 100000u /* documents on record that wait for the copy's end */
+
 /* --- judging copies --------------------------------------------------------------------------------------------------- */
 
 struct fgd_copy {
    fg_loader *loader;
    fg_collection *judge; /* what modules take for the target, while another collection may still have the name */
    fg_unit unit;
+   size_t recorded; /* documents, since the unit began */
 };
 
 fgd_copy *
@@ -42,8 +45,28 @@ fgd_copy_new (fgd_store *store, const fg_client_info *client, const char *ns, co
 fg_verdict
 fgd_copy_validate (fgd_copy *copy, uint32_t flags, const uint8_t *post, size_t post_len, fg_refusal *refusal)
 {
-   return fg_loader_validate (copy->loader, &copy->unit, copy->judge, FG_OP_COPY, FG_PHASE_STORED, flags, post,
-                              post_len, NULL, 0, refusal);
+   fg_verdict verdict = fg_loader_validate (copy->loader, &copy->unit, copy->judge, FG_OP_COPY, FG_PHASE_STORED, flags,
+                                            post, post_len, NULL, 0, refusal);
+
+   copy->recorded += verdict == FG_VERDICT_ALLOW_AND_RECORD;
+   return verdict;
+}
+
+bool
+fgd_copy_relieve (fgd_copy *copy, fg_error *err)
+{
+   const fg_client_info *client = copy->unit.client;
+
+   if (copy->recorded < RECORDED_MAX) {
+      return true;
+   }
+   if (!fgd_copy_prepare (copy, err)) {
+      return false;
+   }
+   fg_loader_committed (copy->loader, &copy->unit);
+   fg_unit_begin (&copy->unit, client);
+   copy->recorded = 0;
+   return true;
 }
 
 bool

@@ -25,6 +25,9 @@ fgd_copy *fgd_copy_new (fgd_store *store, const fg_client_info *client, const ch
 /* As fgd_txn_validate; a document that is refused by others afterwards must end the copy. */
 fg_verdict fgd_copy_validate (fgd_copy *copy, uint32_t flags, const uint8_t *post, size_t post_len,
                               fg_refusal *refusal);
+/* Between two documents: when very many are on record already, their records are written now, so that they do not eat the memory; should the copy
+ * fail after that, they tell of documents that nobody saw. False with err when a module cannot write them. */
+bool fgd_copy_relieve (fgd_copy *copy, fg_error *err) FG_WARN_UNUSED;
 /* Ends its unit of work and frees it. NULL is legal. */
 void fgd_copy_end (fgd_copy *copy, bool committed);
 

@@ -111,12 +111,11 @@ judge_error (int64_t wanted, int64_t code)
 static void
 restore (player *p)
 {
-   bson_t *clear = BCON_NEW ("delete", COLL, "deletes", "[", "{", "q", "{", "}", "limit", BCON_INT32 (0), "}", "]");
-   bson_t insert = BSON_INITIALIZER;
-
    if (!p->dirty) {
       return;
    }
+   bson_t *clear = BCON_NEW ("delete", COLL, "deletes", "[", "{", "q", "{", "}", "limit", BCON_INT32 (0), "}", "]");
+   bson_t insert = BSON_INITIALIZER;
    bson_append_utf8 (&insert, "insert", -1, COLL, -1);
    bson_append_array (&insert, "documents", -1, &p->docs);
    if (run_alone (p, clear) != 0 || (!bson_empty (&p->docs) && run_alone (p, &insert) != 0)) {
