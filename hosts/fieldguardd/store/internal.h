@@ -196,14 +196,28 @@ bool fgd_copy_prepare (fgd_copy *copy, fg_error *err);
 /* At start-up, before the catalog is read. */
 bool fgd_fill_clean_up (fgd_store *store, fg_error *err);
 
-/* --- transaction.c, commit.c ---------------------------------------------------------------------------------------- */
+/* --- transaction_table.c -------------------------------------------------------------------------------------------- */
 
+/* The link that points to a session's transaction, or to NULL. */
+fgd_transaction **fgd_transactions_find (fgd_store *store, const uint8_t lsid[FGD_LSID]);
+/* The open ones; true when visit said true of all. */
+bool fgd_transactions_visit (fgd_store *store, bool (*visit) (void *ctx, fgd_transaction *t), void *ctx);
+/* Aborts it when it is open (while a statement of it runs: when that is over); its number stays known. */
+void fgd_transaction_close (fgd_store *store, fgd_transaction *t);
+/* Closes one that is not busy and takes it out of the table. */
+void fgd_transaction_forget (fgd_store *store, fgd_transaction **link);
+void fgd_transactions_forget_committed (fgd_store *store, fgd_transaction *t);
+/* Forgets the session's transaction, if any, for what follows it. 117 while a statement of it runs. */
+bool fgd_transactions_make_room (fgd_store *store, fgd_transaction **link, fg_error *err);
+/* Forgets aborted ones, when there are many. */
+void fgd_transactions_trim (fgd_store *store);
+/* When one that starts now is over. */
+int64_t fgd_transaction_expiry (fgd_store *store);
 /* Aborts those whose time is over. */
 void fgd_transactions_expire (fgd_store *store);
 void fgd_transactions_free (fgd_store *store);
-void fgd_transactions_forget_committed (fgd_store *store, fgd_transaction *t);
-/* The open ones; true when visit said true of all. */
-bool fgd_transactions_visit (fgd_store *store, bool (*visit) (void *ctx, fgd_transaction *t), void *ctx);
+
+/* --- commit.c ------------------------------------------------------------------------------------------------------- */
 
 /* A statement is about to change a record of the snapshot. 112 when somebody else has changed it. */
 bool fgd_overlay_claim (fgd_txn *txn, const fgd_coll *coll, uint64_t record, fg_error *err);

@@ -1,177 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hosts/fieldguardd/store/transaction.h"
 
-#include "hosts/fieldguardd/store/cursor.h"
 #include "hosts/fieldguardd/store/overlay.h"
 #include "hosts/fieldguardd/store/retry.h"
 
 #include <stdlib.h>
-#include <time.h>
 
-/* Which transactions there are, and the rules of their numbers. What a commit does is in commit.c. */
+/* The rules of transactions' numbers, and their statements. Which there are is transaction_table.c's, what a commit does commit.c's. */
 
-#define CODE_BUSY 117
 #define CODE_EXCEEDED_MEMORY 146
 #define CODE_TOO_OLD 225
 #define CODE_SNAPSHOT_UNAVAILABLE 246
 #define CODE_NO_SUCH_TRANSACTION 251
 #define CODE_COMMITTED 256
 #define CODE_NUMBER_IN_USE 50911
-
-#define ABORTED_MAX 10000u /* remembered, so that their late statements are told what happened */
-
-/* --- the table ------------------------------------------------------------------------------------------------------ */
-
-static fgd_transaction **
-find (fgd_store *store, const uint8_t lsid[FGD_LSID])
-{
-   fgd_transaction **link = &store->transactions[fg_read_u32le (lsid) % FGD_TRANSACTION_BUCKETS];
-
-   while (*link && memcmp ((*link)->lsid, lsid, FGD_LSID) != 0) {
-      link = &(*link)->next;
-   }
-   return link;
-}
-
-/* Ends the snapshot and forgets the changes; the number stays, as aborted. */
-static void
-close_snapshot (fgd_store *store, fgd_transaction *t)
-{
-   fgd_cursors_kill_transaction (store->cursors, t->lsid, t->number);
-   fg_loader_rolled_back (store->loader, &t->txn->overlay->unit);
-   fgd_overlay_free (t->txn->overlay);
-   t->txn->overlay = NULL;
-   fgd_read_end (t->txn);
-   t->txn = NULL;
-   store->n_open--;
-   store->n_aborted++;
-}
-
-static void
-close_transaction (fgd_store *store, fgd_transaction *t)
-{
-   if (t->txn && t->txn->overlay->busy) {
-      t->txn->overlay->doomed = true;
-   } else if (t->txn) {
-      close_snapshot (store, t);
-      atomic_fetch_add (&store->aborted, 1);
-   }
-}
-
-static void
-forget (fgd_store *store, fgd_transaction **link)
-{
-   fgd_transaction *t = *link;
-
-   close_transaction (store, t);
-   store->n_aborted--;
-   *link = t->next;
-   free (t);
-}
-
-/* Ends a session's transaction to make room for what follows it. */
-static bool
-make_room (fgd_store *store, fgd_transaction **link, fg_error *err)
-{
-   if (*link && (*link)->txn && (*link)->txn->overlay->busy) {
-      close_transaction (store, *link);
-      return fg_error_set (err, FG_ERROR_SERVER, CODE_BUSY, NULL,
-                           "a statement of the session's transaction is still running; it has been told to end");
-   }
-   if (*link) {
-      forget (store, link);
-   }
-   return true;
-}
-
-/* The aborted ones are only a courtesy: when there are too many, none is kept. */
-static void
-forget_aborted (fgd_store *store)
-{
-   for (size_t i = 0; i < FGD_TRANSACTION_BUCKETS; i++) {
-      fgd_transaction **link = &store->transactions[i];
-      while (*link) {
-         if ((*link)->txn) {
-            link = &(*link)->next;
-         } else {
-            forget (store, link);
-         }
-      }
-   }
-}
-
-void
-fgd_transactions_free (fgd_store *store)
-{
-   for (size_t i = 0; i < FGD_TRANSACTION_BUCKETS; i++) {
-      while (store->transactions[i]) {
-         forget (store, &store->transactions[i]);
-      }
-   }
-}
-
-void
-fgd_transactions_forget_committed (fgd_store *store, fgd_transaction *t)
-{
-   close_snapshot (store, t);
-   atomic_fetch_add (&store->committed, 1);
-   forget (store, find (store, t->lsid));
-}
-
-bool
-fgd_transactions_visit (fgd_store *store, bool (*visit) (void *ctx, fgd_transaction *t), void *ctx)
-{
-   for (size_t i = 0; store->n_open && i < FGD_TRANSACTION_BUCKETS; i++) {
-      for (fgd_transaction *t = store->transactions[i]; t; t = t->next) {
-         if (t->txn && !visit (ctx, t)) {
-            return false;
-         }
-      }
-   }
-   return true;
-}
-
-/* --- time ----------------------------------------------------------------------------------------------------------- */
-
-static int64_t
-now_ms (void)
-{
-   struct timespec now;
-
-   clock_gettime (CLOCK_MONOTONIC, &now);
-   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-typedef struct expiry {
-   fgd_store *store;
-   int64_t now;
-} expiry;
-
-static bool
-expire_one (void *ctx, fgd_transaction *t)
-{
-   expiry *e = ctx;
-
-   if (t->expires_ms <= e->now) {
-      close_transaction (e->store, t);
-   }
-   return true;
-}
-
-void
-fgd_transactions_expire (fgd_store *store)
-{
-   if (store->n_open) {
-      expiry e = {store, now_ms ()};
-      fgd_transactions_visit (store, expire_one, &e);
-   }
-}
-
-void
-fgd_store_set_transaction_lifetime (fgd_store *store, int64_t seconds)
-{
-   atomic_store (&store->transaction_lifetime_s, seconds);
-}
 
 /* --- numbers -------------------------------------------------------------------------------------------------------- */
 
@@ -221,7 +63,7 @@ static bool
 look_up (fgd_txn *writer, const fgd_logical *logical, standing *out, fg_error *err)
 {
    fgd_session_kind kind;
-   fgd_transaction *t = *find (writer->store, logical->lsid);
+   fgd_transaction *t = *fgd_transactions_find (writer->store, logical->lsid);
 
    if (!fgd_session_read (writer, logical->lsid, &kind, &out->active, err)) {
       return false;
@@ -248,7 +90,7 @@ find_open (fgd_store *store, const standing *s, const fgd_logical *logical, fgd_
       return ended (logical->number, s->committed, err);
    }
    if (s->transaction->txn->overlay->busy) {
-      close_transaction (store, s->transaction);
+      fgd_transaction_close (store, s->transaction);
       return ended (logical->number, false, err);
    }
    *out = s->transaction;
@@ -258,7 +100,7 @@ find_open (fgd_store *store, const standing *s, const fgd_logical *logical, fgd_
 bool
 fgd_transaction_supersede (fgd_txn *writer, const fgd_logical *logical, fg_error *err)
 {
-   fgd_transaction **link = find (writer->store, logical->lsid);
+   fgd_transaction **link = fgd_transactions_find (writer->store, logical->lsid);
 
    fgd_transactions_expire (writer->store);
    if (!*link) {
@@ -270,7 +112,7 @@ fgd_transaction_supersede (fgd_txn *writer, const fgd_logical *logical, fg_error
    if ((*link)->number == logical->number) {
       return number_in_use (logical->number, err);
    }
-   return make_room (writer->store, link, err);
+   return fgd_transactions_make_room (writer->store, link, err);
 }
 
 /* --- opening -------------------------------------------------------------------------------------------------------- */
@@ -296,17 +138,15 @@ start (fgd_txn *writer, const fgd_logical *logical, fgd_transaction **out, fg_er
 {
    fgd_store *store = writer->store;
 
-   fgd_transaction **link = find (store, logical->lsid);
-   if (!make_room (store, link, err)) {
+   fgd_transaction **link = fgd_transactions_find (store, logical->lsid);
+   if (!fgd_transactions_make_room (store, link, err)) {
       return false;
    }
    if (store->n_open >= FGD_TRANSACTIONS_MAX) {
       return fg_error_set (err, FG_ERROR_SERVER, CODE_EXCEEDED_MEMORY, NULL,
                            "too many open transactions; commit or abort some first");
    }
-   if (store->n_aborted >= ABORTED_MAX) {
-      forget_aborted (store);
-   }
+   fgd_transactions_trim (store);
    fgd_transaction *t = calloc (1, sizeof *t);
    if (!t || !open_snapshot (store, t, err)) {
       if (!t) {
@@ -317,8 +157,8 @@ start (fgd_txn *writer, const fgd_logical *logical, fgd_transaction **out, fg_er
    }
    memcpy (t->lsid, logical->lsid, FGD_LSID);
    t->number = logical->number;
-   t->expires_ms = now_ms () + 1000 * atomic_load (&store->transaction_lifetime_s);
-   link = find (store, logical->lsid);
+   t->expires_ms = fgd_transaction_expiry (store);
+   link = fgd_transactions_find (store, logical->lsid);
    t->next = *link;
    *link = t;
    store->n_open++;
@@ -412,7 +252,7 @@ fgd_transaction_commit (fgd_txn *writer, const fgd_logical *logical, const fg_cl
    }
    if (!fgd_overlay_commit (writer, t->txn, client, err) ||
        !fgd_session_put_committed (writer, t->lsid, t->number, err)) {
-      close_transaction (writer->store, t);
+      fgd_transaction_close (writer->store, t);
       return false;
    }
    /* From here on the session's entry says what became of it: also when the batch fails and takes the entry back with everything else. */
@@ -430,24 +270,24 @@ fgd_transaction_abort (fgd_txn *writer, const fgd_logical *logical, fg_error *er
    if (!look_up (writer, logical, &s, err) || !find_open (writer->store, &s, logical, &t, err)) {
       return false;
    }
-   close_transaction (writer->store, t);
+   fgd_transaction_close (writer->store, t);
    return true;
 }
 
 void
 fgd_transaction_drop (fgd_store *store, const uint8_t lsid[FGD_LSID], int64_t number)
 {
-   fgd_transaction *t = *find (store, lsid);
+   fgd_transaction *t = *fgd_transactions_find (store, lsid);
 
    if (t && t->number == number) {
-      close_transaction (store, t);
+      fgd_transaction_close (store, t);
    }
 }
 
 static bool
 drop_each (void *ctx, fgd_transaction *t)
 {
-   close_transaction (ctx, t);
+   fgd_transaction_close (ctx, t);
    return true;
 }
 
@@ -458,12 +298,12 @@ fgd_session_end (fgd_txn *writer, const uint8_t *lsid, bool forgotten, fg_error 
       fgd_transactions_visit (writer->store, drop_each, writer->store);
       return true;
    }
-   fgd_transaction **link = find (writer->store, lsid);
+   fgd_transaction **link = fgd_transactions_find (writer->store, lsid);
    if (*link) {
-      close_transaction (writer->store, *link);
+      fgd_transaction_close (writer->store, *link);
    }
    if (*link && forgotten && !(*link)->txn) {
-      forget (writer->store, link);
+      fgd_transaction_forget (writer->store, link);
    }
    return !forgotten || fgd_session_forget (writer, lsid, err);
 }
