@@ -252,7 +252,15 @@ spell_step (fg_walk *walk, uint32_t *number, const char *name, size_t len, fg_st
    return true;
 }
 
-/* A name with dots: does it spell a path that leads to a rule? *n: its components, of which no more than max go into steps. */
+/* Whether a rule's own path has come to where a ciphertext is expected and nothing else: a name that goes on from here goes through it. */
+static bool
+goes_through (const fg_policy_state *state, const fg_step *step)
+{
+   return step->kind == FG_STEP_NAME && (state->flags & FG_STATE_LEAF) &&
+          ((state->flags & FG_STATE_HARD) || !(state->flags & FG_STATE_NAMES));
+}
+
+/* A name with dots: does it spell a path that leads to a rule, or through one? *n: its components, of which no more than max go into steps. */
 static bool
 spells_path (fg_walk *walk, uint32_t number, const char *name, size_t len, bool *spells, fg_step *steps, size_t max,
              size_t *n)
@@ -269,7 +277,7 @@ spells_path (fg_walk *walk, uint32_t number, const char *name, size_t len, bool 
       if (*n < max) {
          steps[*n] = step;
       }
-      if (number == FG_POLICY_DEAD || !dot) {
+      if (number == FG_POLICY_DEAD || !dot || goes_through (walk->policy->states + number, &step)) {
          *spells = number != FG_POLICY_DEAD;
          ++*n;
          return true;

@@ -276,9 +276,22 @@ spelled (const followers *here, const char *name)
    return false;
 }
 
-/* A name with dots that reads as a path to a rule, or to the way to one. */
+/* Whether a value here can only be a ciphertext: no rule looks into it, or one holds in every alternative. */
 static bool
-spells_a_path (const followers *here, const char *name)
+only_ciphertext (const check *c, const followers *here)
+{
+   bool at_end = false, names_inside = false;
+   for (unsigned i = 0; i < here->n; i++) {
+      const step *s = next_step (&here->list[i]);
+      at_end = at_end || !s;
+      names_inside = names_inside || (s && s->kind != STEP_ITEM && s->kind != STEP_ITEMS);
+   }
+   return at_end && (!names_inside || !may_be_entered (c, here));
+}
+
+/* A name with dots that reads as a path to a rule, to the way to one, or through one. */
+static bool
+spells_a_path (const check *c, const followers *here, const char *name)
 {
    const char *dot = strchr (name, '.');
    char part[64] = "";
@@ -292,7 +305,8 @@ spells_a_path (const followers *here, const char *name)
          into_element (&here->list[i], (unsigned)strtoul (part, NULL, 10), part, &there);
       }
    }
-   bool leads = there.n > 0 && (!dot || spells_a_path (&there, dot + 1));
+   bool leads = there.n > 0 &&
+                (!dot || (spelled (here, part) && only_ciphertext (c, &there)) || spells_a_path (c, &there, dot + 1));
    free (there.list);
    return leads;
 }
@@ -320,7 +334,7 @@ check_document (const check *c, const bson_t *doc, const followers *here, bool r
       }
       /* Whatever fields a root has, _id is one that every document has. */
       bool spared = root && strcmp (name, "_id") == 0 && !spelled (here, name);
-      if (c->strict && strchr (name, '.') && spells_a_path (here, name)) {
+      if (c->strict && strchr (name, '.') && spells_a_path (c, here, name)) {
          fine = false;
       }
       followers there = under_name (here, name);

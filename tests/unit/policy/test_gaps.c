@@ -151,6 +151,21 @@ g8_a_dotted_name_that_is_expected (void)
    ASSERT_ACCEPTED (rule, "{'o':{'b':1,'a':{'b':'@2 1 2 82'}}}");
 }
 
+/* A literal name that reads as a path through a ciphertext: where the rule stood at "a.b" before, and at "a" now, it is refused all the same. */
+static void
+g8_a_dotted_name_through_a_rule (void)
+{
+   const char *open = SCHEMA (
+      "{'anyOf':[{'properties':{'a':{'encrypt':{}}}},{'properties':{'a':{'properties':{'x':{'encrypt':{}}}}}}]}");
+
+   ASSERT_REFUSED (PROPERTY ("a", ENCRYPT_K1), "{'a.b':1}", "literalDotted");
+   ASSERT_REFUSED (PROPERTY ("a", ENCRYPT_K1), "{'a.b.c':1}", "literalDotted");
+   ASSERT_REFUSED (PROPERTY ("o", "{'properties':{'a':" ENCRYPT_K1 "}}"), "{'o.a.b':1}", "literalDotted");
+   ASSERT_ACCEPTED (PROPERTY ("a", ENCRYPT_K1), "{'ab.c':1,'a':'@2 1 2 82'}");
+   ASSERT_REFUSED (open, "{'a.x':1}", "literalDotted"); /* a document may stand there, and this leads to its rule */
+   ASSERT_ACCEPTED (open, "{'a.y':1}");
+}
+
 static void
 g9_array_or_scalar_for_parent (void)
 {
@@ -359,6 +374,7 @@ const fg_test fg_tests[] = {
    {"g7_spelled_names_that_only_patterns_lead_on", g7_spelled_names_that_only_patterns_lead_on},
    {"g8_dotted_names_and_arrays", g8_dotted_names_and_arrays},
    {"g8_a_dotted_name_that_is_expected", g8_a_dotted_name_that_is_expected},
+   {"g8_a_dotted_name_through_a_rule", g8_a_dotted_name_through_a_rule},
    {"g9_array_or_scalar_for_parent", g9_array_or_scalar_for_parent},
    {"g9_a_scalar_id_beside_patterns", g9_a_scalar_id_beside_patterns},
    {"g10_alternatives", g10_alternatives},
