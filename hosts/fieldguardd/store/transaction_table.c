@@ -51,6 +51,9 @@ fgd_transaction_forget (fgd_store *store, fgd_transaction **link)
 {
    fgd_transaction *t = *link;
 
+   if (!t) {
+      return;
+   }
    fgd_transaction_close (store, t);
    store->n_aborted--;
    *link = t->next;
