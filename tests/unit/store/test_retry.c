@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hosts/fieldguardd/store/retry.h"
+
+#include "hosts/fieldguardd/store/internal.h"
 #include "tests/unit/store/jobs.h"
 
 const char *const fg_suite_name = "store.retry";
@@ -188,9 +190,54 @@ test_a_transactions_number (void)
    teardown (&f);
 }
 
+/* An entry as of 1970, and the last look for old ones as long ago. */
+static bool
+age_step (fgd_txn *txn, void *arg, fg_error *err)
+{
+   uint8_t lsid[FGD_LSID] = {200};
+   uint8_t entry[17] = {FGD_SESSION_COMMITTED, 5};
+   MDB_val key = {sizeof lsid, lsid};
+   MDB_val value = {sizeof entry, entry};
+
+   (void)arg;
+   (void)err;
+   txn->dirty = true;
+   txn->store->swept_ms = 0;
+   return mdb_put (txn->mdb, txn->store->sessions, &key, &value, 0) == 0;
+}
+
+static bool
+aged_step (fgd_txn *txn, void *arg, fg_error *err)
+{
+   const uint8_t lsid[FGD_LSID] = {200};
+   fgd_session_kind kind;
+
+   return fgd_session_read (txn, lsid, &kind, arg, err);
+}
+
+static void
+test_old_sessions_are_forgotten (void)
+{
+   fixture f;
+   fg_error err;
+   int64_t number = 0;
+   command c = {.number = 1, .n = 1, .answer = 1};
+
+   setup (&f, 0);
+   CU_ASSERT (run (&f, &c) == 0);
+   CU_ASSERT (run_step (&f, age_step, NULL, &err));
+   CU_ASSERT (run_step (&f, aged_step, &number, &err) && number == 5);
+   c.number = 2; /* whatever is written next looks for old ones */
+   CU_ASSERT (run (&f, &c) == 0);
+   CU_ASSERT (run_step (&f, aged_step, &number, &err) && number == -1);
+   CU_ASSERT (run (&f, &c) == 0 && c.found == 1); /* a young one stays */
+   teardown (&f);
+}
+
 const fg_test fg_tests[] = {{"found_again", test_found_again},
                             {"answers_with_documents", test_answers_with_documents},
                             {"numbers", test_numbers},
                             {"failed_batch", test_failed_batch},
                             {"a_transactions_number", test_a_transactions_number},
+                            {"old_sessions_are_forgotten", test_old_sessions_are_forgotten},
                             {NULL, NULL}};
