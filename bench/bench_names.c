@@ -66,7 +66,7 @@ make_names (uint32_t count)
 static void
 make_stream (bool shuffled)
 {
-   uint32_t order[2 * MAX_NAMES];
+   uint32_t order[2 * MAX_NAMES] = {0};
 
    for (uint32_t i = 0; i < n; i++) {
       order[2 * i] = i;
@@ -338,7 +338,7 @@ static void
 measure (const char *order)
 {
    const uint64_t sum = run (&all[0]);
-   const size_t repeat = 4000 / stream_names + 1;
+   const size_t repeat = 4000 / (stream_names + 1) + 1;
 
    for (size_t round = 0; round < ROUNDS; round++) {
       for (size_t i = 0; i < CONTENDERS; i++) {

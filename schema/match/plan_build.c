@@ -228,7 +228,7 @@ fg_plan_build_spot (fg_plan_builder *b, const fg_terms *terms, uint32_t depth, u
    *number = 0;
    s.object_end = &s.object;
    s.array_end = &s.array;
-   for (; ok && terms; terms = terms->next) {
+   for (; terms && ok; terms = terms->next) {
       ok = terms->leaf ? sort_leaf (b, &s, terms->node) : sort (b, &s, terms->node, depth);
    }
    ok = ok && (!s.object || fg_plan_build_object (b, s.object, depth - 1, &s.spot.object)) &&
