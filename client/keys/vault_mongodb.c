@@ -6,6 +6,7 @@
 
 #include <mongoc/mongoc.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -293,7 +294,7 @@ mongodb_rewrap_many (void *self, fg_rewrap_item *items, size_t n, fg_error *err)
       return true;
    }
    /* An error stays what is told. */
-   return look_up_changed (self, items, sent ? n : 0, ok ? err : NULL) && ok;
+   return sent && look_up_changed (self, items, n, ok ? err : NULL) && ok;
 }
 
 static char *
@@ -461,6 +462,21 @@ static const fg_key_vault_ops mongodb_ops = {
    .rewrap_many = mongodb_rewrap_many,
    .identity = mongodb_identity,
 };
+
+static void
+log_to_stderr (mongoc_log_level_t level, const char *domain, const char *message, void *ctx)
+{
+   (void)ctx;
+   if (level <= MONGOC_LOG_LEVEL_WARNING) {
+      fprintf (stderr, "%s: %s: %s\n", domain, mongoc_log_level_str (level), message);
+   }
+}
+
+void
+fg_mongodb_log_to_stderr (void)
+{
+   mongoc_log_set_handler (log_to_stderr, NULL);
+}
 
 /* --- what doctor asks ------------------------------------------------------------------------------------------------ */
 
