@@ -292,8 +292,8 @@ compare_to (const char *name, const char *peer_name, void (*run) (size_t), void 
 static void
 compare_with_peers (const char *name, void (*run) (size_t), void (*against) (size_t), size_t n, double goal)
 {
-   double ours[ROUNDS];
-   double others[PEERS_MAX][ROUNDS];
+   double ours[ROUNDS] = {0};
+   double others[PEERS_MAX][ROUNDS] = {{0}};
 
    for (int i = -1; i < ROUNDS; i++) {
       double mine = time_of (run, n);

@@ -438,11 +438,11 @@ test_gcp_file (void)
    const step steps[] = {{"POST https://oauth2.example.com/tok", NULL, 200,
                           "{\"access_token\": \"T2\", \"expires_in\": 3600}", "grant-type%3Ajwt-bearer&assertion=eyJ"},
                          {GCP_CALL, "Authorization: Bearer T2", GCP_GOOD}};
-   static const char *const bad[] = {
-      "no JSON", "{}", "{\"client_email\": \"a@b\"}",
-      "{\"client_email\": \"a@b\", \"private_key\": \"-----BEGIN PRIVATE KEY-----\\nAAAA\\n-----END PRIVATE "
-      "KEY-----\\n\"}",
-      "{\"client_email\": \"a@b\", \"private_key\": \"\\u0041\"}"};
+   static const char no_key[] =
+      "{\"client_email\": \"a@b\", \"private_key\": \"-----BEGIN PRIVATE KEY-----\\nAAAA\\n-----END "
+      "PRIVATE KEY-----\"}";
+   static const char *const bad[] = {"no JSON", "{}", "{\"client_email\": \"a@b\"}", no_key,
+                                     "{\"client_email\": \"a@b\", \"private_key\": \"\\u0041\"}"};
    EVP_PKEY *key = EVP_RSA_gen (2048);
    BIO *bio = BIO_new (BIO_s_mem ());
    char pem[4096] = "";
