@@ -215,7 +215,7 @@ def case_merge_codes():
     with Server(module=False) as server:
         fill(server, "src", [{"_id": 1}])
         for spec, code in ((1, 14), ({}, 40414), ({"into": 1}, 51178), ({"into": "t", "x": 1}, 40415), ({"into": {"db": "a", "coll": "b", "x": 1}}, 40415), ({"into": {"db": "a"}}, 73), ({"into": {"db": 1, "coll": "b"}}, 14), ("", 73),
-                           ({"into": "t", "on": 1}, 51186), ({"into": "t", "on": []}, 51187), ({"into": "t", "on": [1]}, 51134), ({"into": "t", "on": ["a", "a"]}, 31465), ({"into": "t", "on": "a"}, 51183),
+                           ({"into": "t", "on": 1}, 51186), ({"into": "t", "on": []}, 51187), ({"into": "t", "on": [1]}, 51134), ({"into": "t", "on": ["a", "a"]}, 31465), ({"into": "t", "on": "a"}, 51183), ({"into": "t", "on": [f"f{i}" for i in range(33)]}, 51183),
                            ({"into": "t", "whenMatched": 1}, 51191), ({"into": "t", "whenMatched": "x"}, 2), ({"into": "t", "whenMatched": "pipeline"}, 2), ({"into": "t", "whenNotMatched": "x"}, 2), ({"into": "t", "whenNotMatched": 1}, 14),
                            ({"into": "t", "let": {"a": 1}}, 51199), ({"into": "t", "let": 1}, 14), ({"into": "t", "whenMatched": [{"$set": {"a": 1}}], "let": {"new": 1}}, 51273), ({"into": "t", "whenMatched": [{"$set": {"a": "$$nope"}}]}, 17276),
                            ({"into": "t", "whenMatched": [{"$match": {}}]}, 72), ("system.x", 31319), ({"into": {"db": "local", "coll": "x"}}, 31320)):

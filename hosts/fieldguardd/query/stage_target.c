@@ -5,6 +5,8 @@
 
 /* $out and $merge: where the results go. Only read here; the caller writes. */
 
+#define ON_FIELDS_MAX 32u /* no index has more fields */
+
 static const char *
 copy_string (fgd_stages *stages, const fg_value *value)
 {
@@ -126,6 +128,9 @@ read_on (fgd_stages *stages, const fg_value *value, fg_error *err)
    }
    if (n == 0) {
       return fgd_fail (err, 51187, "If explicitly specifying $merge 'on', must include at least one field");
+   }
+   if (n > ON_FIELDS_MAX) {
+      return fgd_fail (err, 51183, "Cannot find index to verify that join fields will be unique");
    }
    const char **on = fgd_arena_alloc (&stages->arena, n * sizeof *on);
    if (!on) {
