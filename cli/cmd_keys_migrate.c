@@ -165,34 +165,36 @@ set_option (fg_cli_migration *m, int option)
    return true;
 }
 
-/* -1: go on. */
-static int
-parse (fg_cli_migration *m, int argc, char **argv)
+/* False: *status says how it ends. */
+static bool
+parse (fg_cli_migration *m, int argc, char **argv, int *status)
 {
    int option;
 
    opterr = 0;
    optind = 1;
+   *status = FG_EXIT_CANNOT;
    while ((option = getopt_long (argc, argv, "", long_options, NULL)) != -1) {
       if (option == OPT_HELP) {
          fputs (m->rewrap ? rewrap_help : help, stdout);
-         return FG_EXIT_OK;
+         *status = FG_EXIT_OK;
+         return false;
       }
       if (option == '?' || !set_option (m, option)) {
-         return fg_cli_usage (m->c.verb, "%s: unknown option, or a missing or impossible argument: %s", m->c.verb,
-                              argv[optind - 1]);
+         *status = fg_cli_usage (m->c.verb, "%s: unknown option, or a missing or impossible argument: %s", m->c.verb,
+                                 argv[optind - 1]);
+         return false;
       }
    }
-   if (optind != argc || !m->c.key_vault || !m->c.kms_providers) {
-      return fg_cli_usage (m->c.verb, "%s: --key-vault and --kms-providers are needed", m->c.verb);
+   const char *wrong = optind != argc                           ? "no argument is taken"
+                       : !m->c.key_vault || !m->c.kms_providers ? "--key-vault and --kms-providers are needed"
+                       : !m->rewrap && (!m->options.from || !m->options.to) ? "--from and --to are needed"
+                       : m->options.dry_run && m->options.rollback ? "--dry-run and --rollback exclude each other"
+                                                                   : NULL;
+   if (wrong) {
+      *status = fg_cli_usage (m->c.verb, "%s: %s", m->c.verb, wrong);
    }
-   if (!m->rewrap && (!m->options.from || !m->options.to)) {
-      return fg_cli_usage (m->c.verb, "%s: --from and --to are needed", m->c.verb);
-   }
-   if (m->options.dry_run && m->options.rollback) {
-      return fg_cli_usage (m->c.verb, "%s: --dry-run and --rollback exclude each other", m->c.verb);
-   }
-   return -1;
+   return !wrong;
 }
 
 /* VAULT.FROM-to-TO.journal, beside a vault in a file; DB.COLLECTION of a URI. */
@@ -275,9 +277,9 @@ run (int argc, char **argv, bool rewrap)
    fg_cli_migration m = {
       .c = {.verb = rewrap ? "keys rewrap" : "keys migrate"}, .options = FG_MIGRATE_OPTIONS_INIT, .rewrap = rewrap};
    fg_error err = {0};
-   int status = parse (&m, argc, argv);
+   int status;
 
-   if (status >= 0) {
+   if (!parse (&m, argc, argv, &status)) {
       return status;
    }
    bool ok = migrate (&m, &err);
