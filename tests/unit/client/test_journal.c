@@ -162,7 +162,7 @@ test_changed_anywhere (void)
 static void
 test_order (void)
 {
-   char *lines[8];
+   char *lines[8] = {NULL};
    size_t n = 0;
    uint8_t *data;
    size_t len;
