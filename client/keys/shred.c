@@ -219,9 +219,8 @@ static bool
 rewrap (run *r, const fg_key_list *under, fg_error *err)
 {
    fg_rewrap_key *keys = calloc (under->n, sizeof *keys);
-   bool ok = keys != NULL;
 
-   if (!ok) {
+   if (!keys) {
       return fg_error_set (err, FG_ERROR_KEY, FG_E_NOMEM, NULL, "out of memory");
    }
    for (size_t i = 0; i < under->n; i++) {
@@ -232,7 +231,7 @@ rewrap (run *r, const fg_key_list *under, fg_error *err)
                         .n = under->n,
                         .provider = fg_bson_text (r->roll->new_master_key, "provider"),
                         .master_key = r->roll->new_master_key};
-   ok = fg_rewrap_run_all (&all, err) && judge (keys, under->n, err);
+   bool ok = fg_rewrap_run_all (&all, err) && judge (keys, under->n, err);
    for (size_t i = 0; i < under->n; i++) {
       r->roll->rewrapped += keys[i].outcome == FG_REWRAP_DONE ? 1 : 0;
       fg_rewrap_key_clear (&keys[i]);

@@ -66,9 +66,11 @@ static bool
 encrypt_into (fg_client *client, const uint8_t id[16], const char *name, bson_t *doc)
 {
    fg_encrypt_options options = FG_ENCRYPT_OPTIONS_INIT;
-   bson_value_t value = {.value_type = BSON_TYPE_INT32, .value = {.v_int32 = 42}};
+   bson_value_t value;
    bson_value_t sealed;
 
+   value.value_type = BSON_TYPE_INT32;
+   value.value.v_int32 = 42;
    options.key_id = id;
    options.algorithm = FG_ALGORITHM_RANDOM;
    if (!fg_client_encrypt (client, &value, &options, &sealed, &err)) {

@@ -49,8 +49,8 @@ doctor "$all" "${secrets[@]}" "${certificates[@]}"
 cat late.json >>vault.json
 doctor "$all" "${secrets[@]}" "${certificates[@]}" --backup-retention 90d
 doctor "$all" --key-vault before.json --kms-providers kms.json "${certificates[@]}"
-first=$(ls certs/certificates.log.2* | sed -n 2p)
-sed -i 's/user:42/user:43/' "$first"
+closed=(certs/certificates.log.2*)
+sed -i 's/user:42/user:43/' "${closed[1]}"
 doctor "$all" "${secrets[@]}" "${certificates[@]}"
 doctor "$all" "${secrets[@]}" --certificates nowhere
 
