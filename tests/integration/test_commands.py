@@ -124,6 +124,24 @@ def case_what_a_shell_asks():
             expect_equal(server.run({name: 1}, "admin").get("ok"), 1.0, name)
 
 
+def case_coll_stats_stage():
+    """What mongosh's coll.stats() sends."""
+    with Server(module=False) as server:
+        seed(server, 4)
+        stats = server.run({"collStats": "c"})
+
+        def run(*stages):
+            return server.run({"aggregate": "c", "pipeline": list(stages), "cursor": {}})
+
+        one = run({"$collStats": {"storageStats": {"scale": 1}, "count": {}}})["cursor"]["firstBatch"][0]
+        expect_equal((one["ns"], one["count"], one["storageStats"]["size"], one["storageStats"]["indexSizes"]), ("test.c", 4, stats["size"], stats["indexSizes"]), f"{one}")
+        one = run({"$collStats": {"count": {}}}, {"$project": {"count": 1, "double": {"$add": ["$count", "$count"]}}})["cursor"]["firstBatch"]
+        expect_equal(one, [{"count": 4, "double": 8}], "stages behind it")
+        for stages, code in (([{"$match": {}}, {"$collStats": {}}], 40602), ([{"$collStats": 1}], 5447000), ([{"$collStats": {"x": 1}}], 40415), ([{"$collStats": {"latencyStats": {"histograms": True}}}], 238), ([{"$collStats": {"storageStats": {"scale": 0}}}], 51024)):
+            expect_equal(run(*stages).get("code"), code, f"{stages}")
+        expect_equal(server.run({"aggregate": "none", "pipeline": [{"$collStats": {"count": {}}}], "cursor": {}}).get("code"), 26, "no collection")
+
+
 def ids(server, **find):
     return [d["_id"] for d in server.run({"find": "h", **find})["cursor"]["firstBatch"]]
 

@@ -2,6 +2,8 @@
 #include "hosts/fieldguardd/commands/crud.h"
 #include "hosts/fieldguardd/commands/query_cursor.h"
 #include "hosts/fieldguardd/commands/query_target.h"
+#include "hosts/fieldguardd/commands/stats.h"
+#include "hosts/fieldguardd/commands/write_reply.h"
 #include "hosts/fieldguardd/store/key.h"
 
 /* --- aggregate ------------------------------------------------------------------------------------------------------ */
@@ -70,6 +72,49 @@ check_source (const fgd_request *request, const char **name, fg_error *err)
    return fgd_arg_collection (request, name, err);
 }
 
+/* --- a pipeline that starts with $collStats ------------------------------------------------------------------------------- */
+
+/* The first stage's specification; type 0 when it is another stage. rest: the array of those behind it. */
+static fg_value
+split_coll_stats (const fg_value *pipeline, bson_t *rest)
+{
+   bson_t stages;
+   bson_iter_t iter;
+   bson_iter_t stage;
+   char key[24];
+   size_t n = 0;
+   fg_value spec = {0, NULL, 0};
+   fgd_value_document (pipeline, &stages);
+
+   if (!bson_iter_init (&iter, &stages) || !bson_iter_next (&iter) || !BSON_ITER_HOLDS_DOCUMENT (&iter) ||
+       !bson_iter_recurse (&iter, &stage) || !bson_iter_next (&stage) ||
+       strcmp (bson_iter_key (&stage), "$collStats") != 0) {
+      return spec;
+   }
+   spec = fgd_iter_value (&stage);
+   while (bson_iter_next (&iter)) {
+      bson_append_iter (rest, fgd_array_key (key, n++), -1, &iter);
+   }
+   return bson_iter_next (&stage) ? (fg_value){0, NULL, 0} : spec;
+}
+
+static fgd_next
+next_of_list (void *ctx, const uint8_t **doc, size_t *len, fg_error *err)
+{
+   fgd_query *query = ctx;
+
+   (void)err;
+   if (query->list_at >= query->list.len) {
+      return FGD_NEXT_END;
+   }
+   *doc = query->list.data + query->list_at;
+   *len = fg_read_u32le (*doc);
+   query->list_at += *len;
+   return FGD_NEXT_DOCUMENT;
+}
+
+/* --- reading the command -------------------------------------------------------------------------------------------------- */
+
 static bool
 compile (fgd_query *query, const fg_value *v, fg_error *err)
 {
@@ -99,11 +144,23 @@ prepare (fgd_query *query, fgd_request *request, const char *name, const fg_valu
                            "The 'cursor' option is required, except for aggregate with the explain argument");
    }
    if (!fgd_arg_cursor (&v[A_CURSOR], "aggregate", batch_size, err) || !fgd_arg_collation (&v[A_COLLATION], err) ||
-       !fgd_query_set_hint (query, coll, &v[A_HINT], err) || !compile (query, v, err)) {
+       !fgd_query_set_hint (query, coll, &v[A_HINT], err)) {
       return false;
    }
    *batch_size = *batch_size < 0 ? FGD_FIRST_BATCH : *batch_size;
-   query->run = fgd_run_new (query->pipeline, fgd_query_source (query), fgd_wall_ms (), err);
+   bson_t rest = BSON_INITIALIZER;
+   fg_value stats = split_coll_stats (&v[A_PIPELINE], &rest);
+   fgd_source source = fgd_query_source (query);
+   bool ok = true;
+   if (stats.type) {
+      source.next = next_of_list;
+      query->pipeline = fgd_pipeline_compile (bson_get_data (&rest), rest.len, v[A_LET].data, v[A_LET].len, err);
+      ok = query->pipeline && fgd_coll_stats_document (request, name, &stats, &query->list, err);
+   } else {
+      ok = compile (query, v, err);
+   }
+   bson_destroy (&rest);
+   query->run = ok ? fgd_run_new (query->pipeline, source, fgd_wall_ms (), err) : NULL;
    return query->run != NULL;
 }
 

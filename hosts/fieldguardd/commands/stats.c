@@ -2,6 +2,7 @@
 /* What shells and tools ask about collections and databases: collStats, dbStats, validate. */
 #include "hosts/fieldguardd/commands/crud_args.h"
 #include "hosts/fieldguardd/commands/explain.h"
+#include "hosts/fieldguardd/commands/stats.h"
 #include "hosts/fieldguardd/store/sizes.h"
 
 #include "base/base.h"
@@ -115,6 +116,75 @@ run_coll_stats (fgd_request *request, fgd_reply *reply)
       }
    }
    bson_destroy (&index_sizes);
+}
+
+/* --- the stage $collStats ----------------------------------------------------------------------------------------------- */
+
+enum { G_STORAGE, G_COUNT, G_LATENCY, G_EXEC, G_N };
+static const fgd_arg stage_args[] = {[G_STORAGE] = {"storageStats", FGD_ARG_OBJECT},
+                                     [G_COUNT] = {"count", FGD_ARG_OBJECT},
+                                     [G_LATENCY] = {"latencyStats", FGD_ARG_REFUSED},
+                                     [G_EXEC] = {"queryExecStats", FGD_ARG_REFUSED},
+                                     [G_N] = {NULL, 0}};
+static const fgd_arg storage_args[] = {{"scale", FGD_ARG_NUMBER}, {"freeStorage", FGD_ARG_NUMBER}, {NULL, 0}};
+
+static bool
+read_stage (const fg_value *spec, fg_value v[G_N], int64_t *scale, fg_error *err)
+{
+   fg_value storage[2];
+   bson_t doc;
+   bson_t inner;
+
+   if (spec->type != 0x03) {
+      return fg_error_set (err, FG_ERROR_SERVER, 5447000, NULL,
+                           "$collStats must take a nested object but found a value of type %s",
+                           fgd_arg_type_name (spec->type));
+   }
+   fgd_value_document (spec, &doc);
+   if (!fgd_args_read (&doc, "$collStats", false, stage_args, v, err)) {
+      return false;
+   }
+   fgd_value_document (&v[G_STORAGE], &inner);
+   return fgd_args_read (&inner, "$collStats.storageStats", false, storage_args, storage, err) &&
+          read_scale (&storage[0], scale, err);
+}
+
+bool
+fgd_coll_stats_document (fgd_request *request, const char *name, const fg_value *spec, fg_buf *out, fg_error *err)
+{
+   const fgd_coll *coll = fgd_txn_collection (request->txn, request->db, name);
+   fg_value v[G_N];
+   int64_t scale = 1;
+   totals t = {.indexes = 0};
+   bson_t index_sizes = BSON_INITIALIZER;
+   bson_t doc = BSON_INITIALIZER;
+   bson_t storage;
+   bool ok = read_stage (spec, v, &scale, err);
+
+   if (ok && !coll) {
+      ok = fg_error_set (err, FG_ERROR_SERVER, 26, NULL, "Collection [%s.%s] not found.", request->db, name);
+   }
+   ok = ok && measure (request->txn, coll, &t, &index_sizes, scale, err);
+   if (ok) {
+      bson_append_utf8 (&doc, "ns", -1, coll->ns, -1);
+      bson_append_utf8 (&doc, "host", -1, request->server->host_name, -1);
+      bson_append_date_time (&doc, "localTime", -1, fgd_wall_ms ());
+   }
+   if (ok && fgd_value_present (&v[G_STORAGE])) {
+      bson_append_document_begin (&doc, "storageStats", -1, &storage);
+      append_stats (&storage, &t, &index_sizes, scale);
+      bson_append_document_end (&doc, &storage);
+   }
+   if (ok && fgd_value_present (&v[G_COUNT])) {
+      append_scaled (&doc, "count", t.documents.documents, 1);
+   }
+   if (ok) {
+      fg_buf_append (out, bson_get_data (&doc), doc.len);
+      ok = !out->failed || fg_error_set (err, FG_ERROR_SERVER, 146, NULL, "out of memory");
+   }
+   bson_destroy (&doc);
+   bson_destroy (&index_sizes);
+   return ok;
 }
 
 /* --- a database ------------------------------------------------------------------------------------------------------- */

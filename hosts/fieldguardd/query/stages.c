@@ -366,6 +366,9 @@ add_stage (fgd_stages *stages, const fg_value *spec, uint32_t flags, bool last, 
    if (update && strcmp (element.name, "$sortByCount") == 0) {
       return fgd_fail (err, 72, "%s is not allowed to be used within an update", element.name);
    }
+   if (strcmp (element.name, "$collStats") == 0 && !update) {
+      return fgd_fail (err, 40602, "$collStats is only valid as the first stage in a pipeline");
+   }
    if (known_elsewhere (element.name)) {
       return fgd_fail (err, 40324, "Unrecognized pipeline stage name: '%s' (not offered by this server)", element.name);
    }
