@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+typedef struct trip trip;
+
 /* One key that is being fetched. Freed by whoever looks at it last. */
 struct fg_flight {
    fg_flight *next;
    uint8_t id[FG_FLIGHT_ID_LEN];
    char *name; /* NULL: by id */
+   const trip *owner; /* whose call fetches it; compared, never followed */
    unsigned waiting;
    bool landed;
    bool alone; /* nothing else was fetched with it: a failure is this key's */
@@ -19,7 +22,7 @@ struct fg_flight {
 };
 
 /* What one call flies itself and what it waits for. */
-typedef struct trip {
+struct trip {
    fg_flight **own;
    size_t n_own;
    uint8_t *own_ids;
@@ -27,7 +30,7 @@ typedef struct trip {
    const char *own_name;
    fg_flight **others;
    size_t n_others;
-} trip;
+};
 
 bool
 fg_flights_init (fg_flights *flights, fg_error *err)
@@ -77,6 +80,9 @@ take (fg_flights *flights, trip *t, const uint8_t *id, const char *name)
 {
    fg_flight *f = find (flights, id, name);
 
+   if (f && f->owner == t) {
+      return true; /* asked for twice */
+   }
    if (f) {
       f->waiting++;
       t->others[t->n_others++] = f;
@@ -93,6 +99,7 @@ take (fg_flights *flights, trip *t, const uint8_t *id, const char *name)
       memcpy (f->id, id, FG_FLIGHT_ID_LEN);
       memcpy (t->own_ids + t->n_own_ids++ * FG_FLIGHT_ID_LEN, id, FG_FLIGHT_ID_LEN);
    }
+   f->owner = t;
    f->next = flights->first;
    flights->first = f;
    t->own[t->n_own++] = f;

@@ -125,7 +125,8 @@ ask_given (void *ctx, const char *audience, fg_credential *fresh, fg_error *err)
 {
    const asking *a = ctx;
    const fg_secret *key = a->identity->given[KEY];
-   const account who = {fg_secret_text (a->identity->given[EMAIL]), key->bytes, key->len, a->identity->host, "/token"};
+   const char *email = (const char *)a->identity->given[EMAIL]->bytes;
+   const account who = {email, key->bytes, key->len, a->identity->host, "/token"};
 
    return ask_for_account (a->provider, &who, audience, fresh, err);
 }
@@ -216,8 +217,8 @@ ask_file (void *ctx, const char *audience, fg_credential *fresh, fg_error *err)
    if (ok && url.plain) {
       ok = fg_kms_error (err, FG_E_DENIED, a->provider, "token_uri has http: use https");
    }
-   if (ok) {
-      const account who = {fg_secret_text (f.email), f.key->bytes, f.key->len, url.endpoint, url.path};
+   if (ok && f.email && f.key) {
+      const account who = {(const char *)f.email->bytes, f.key->bytes, f.key->len, url.endpoint, url.path};
       ok = ask_for_account (a->provider, &who, audience, fresh, err);
    }
    account_file_clear (&f);
