@@ -252,7 +252,8 @@ judge_lax (const fg_policy_rule *rule, const uint8_t *blob, size_t len)
    if ((rule->first_bytes >> blob[0] & 1) == 0) {
       return FG_REASON_WRONG_ALGORITHM;
    }
-   return blob[17] <= 19 && (rule->types >> blob[17] & 1) ? FG_REASON_NONE : FG_REASON_WRONG_TYPE;
+   const bool fits = !rule->typed || (blob[17] <= 19 && (rule->types >> blob[17] & 1));
+   return fits ? FG_REASON_NONE : FG_REASON_WRONG_TYPE;
 }
 
 /* A first byte that the rule does not admit at rest. */

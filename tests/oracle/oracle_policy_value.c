@@ -167,15 +167,17 @@ payload_fits (const rule *r, const uint8_t *data, uint32_t len)
    return type >= 0 && type <= 255 && type_fits (r, (uint8_t)first, (uint8_t)type);
 }
 
-/* No type byte above 19: nothing encrypts minKey and maxKey. */
+/* Where types are stated, no type byte above 19: nothing encrypts minKey and maxKey. */
 static bool
 holds_loosely (const rule *r, const uint8_t *data, uint32_t len)
 {
    if (!r->types.stated && !r->field) {
       return true;
    }
-   if (len < 18 || data[17] < 1 || data[17] > 19 ||
-       (r->types.stated && !oracle_types_have (&r->types, (bson_type_t)data[17]))) {
+   if (len < 18) {
+      return false;
+   }
+   if (r->types.stated && (data[17] < 1 || data[17] > 19 || !oracle_types_have (&r->types, (bson_type_t)data[17]))) {
       return false;
    }
    return r->field ? one_of (data[0], "\6\7\11\16\17\20\21", 7) : data[0] == 1 || data[0] == 2;

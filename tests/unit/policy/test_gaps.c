@@ -273,6 +273,29 @@ g25_csfle_and_qe_are_not_interchangeable (void)
    ASSERT_ACCEPTED (range, "{'age':'@15 1 16 883 8'}");
 }
 
+/* Not strict, an encryptedFields entry without bsonType takes any type byte, as mongod's implicit validator does. */
+static void
+g25_an_untyped_field_not_strict (void)
+{
+   fg_policy_options lax = FG_POLICY_OPTIONS_INIT;
+   lax.strict = false;
+   fg_policy *untyped = compile_with (FIELDS ("ssn", ""), &lax, NULL);
+   fg_policy *typed = compile_with (FIELDS ("ssn", ",'bsonType':'string'"), &lax, NULL);
+
+   for (unsigned type = 0; type < 256; type++) {
+      char text[64];
+      snprintf (text, sizeof text, "{'ssn':'@16 1 %u 82'}", type);
+      bson_t *doc = doc_of (text);
+      CU_ASSERT_EQUAL (reason_of_bytes (untyped, bson_get_data (doc), doc->len, FG_PHASE_STORED), FG_REASON_NONE);
+      CU_ASSERT_EQUAL (reason_of_bytes (typed, bson_get_data (doc), doc->len, FG_PHASE_STORED),
+                       type == 2 ? FG_REASON_NONE : FG_REASON_WRONG_TYPE);
+      bson_destroy (doc);
+   }
+   fg_policy_free (untyped);
+   fg_policy_free (typed);
+   ASSERT_REFUSED (FIELDS ("ssn", ""), "{'ssn':'@16 1 0 82'}", "wrongType");
+}
+
 static void
 g26_scalar_on_the_path_of_an_encrypted_field (void)
 {
@@ -380,6 +403,7 @@ const fg_test fg_tests[] = {
    {"g10_alternatives", g10_alternatives},
    {"g11_to_g13_level_and_action_weaken_nothing", g11_to_g13_level_and_action_weaken_nothing},
    {"g25_csfle_and_qe_are_not_interchangeable", g25_csfle_and_qe_are_not_interchangeable},
+   {"g25_an_untyped_field_not_strict", g25_an_untyped_field_not_strict},
    {"g26_scalar_on_the_path_of_an_encrypted_field", g26_scalar_on_the_path_of_an_encrypted_field},
    {"payloads_of_the_wire_are_never_at_rest", payloads_of_the_wire_are_never_at_rest},
    {"insert_payload_on_the_wire", insert_payload_on_the_wire},
