@@ -3,7 +3,7 @@
 
 /*
  * Input: a predicate or an options document, then a document, both BSON: [1 byte: mode][predicate][document]. Both may lie about themselves.
- * Checked beside the sanitizers: a negation of what was decided decides the opposite, and what does not match can be explained in well-formed BSON.
+ * Checked beside the sanitizers: the positional check, which walks the tree without the plan, finds the same; a negation of what was decided decides the opposite, and what does not match can be explained in well-formed BSON.
  */
 
 #include <fieldguard/match.h>
@@ -110,6 +110,8 @@ fuzz_matcher (uint8_t mode, const uint8_t *predicate, size_t predicate_len, cons
       return;
    }
    fg_match result = fg_matcher_check (matcher, doc, len, &err);
+   size_t index;
+   demand (fg_matcher_check_positional (matcher, doc, len, &index, &err) == result);
    if (result == FG_MATCH_NO) {
       explain (matcher, doc, len, is_clean (predicate, predicate_len) && is_clean (doc, len));
    }
