@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/module/fixture.h"
 
+#include <dlfcn.h>
+#include <stddef.h>
+
 #define TWO_RULES                                                                                                      \
    "{\"validator\":{\"$jsonSchema\":{\"properties\":{\"ssn\":{\"encrypt\":{}},\"card\":{\"encrypt\":{}}}}}}"
 #define ONE_RULE "{\"validator\":{\"$jsonSchema\":{\"properties\":{\"ssn\":{\"encrypt\":{}}}}}}"
@@ -196,11 +199,69 @@ an_uncounted_change_is_not_forgotten (void)
    end (&w);
 }
 
+/* --- a host that knows nothing of surveys --------------------------------------------------------------------------------- */
+
+static fg_hooks kept;
+static void *kept_ctx;
+
+static bool
+keep_hooks (const fg_host *host, const fg_hooks *hooks, void *ctx, fg_error *err)
+{
+   (void)host;
+   (void)err;
+   memcpy (&kept, hooks, hooks->size < sizeof kept ? hooks->size : sizeof kept);
+   kept_ctx = ctx;
+   return true;
+}
+
+static bool
+take_setting (const fg_host *host, const fg_setting_def *def, fg_error *err)
+{
+   (void)host;
+   (void)def;
+   (void)err;
+   return true;
+}
+
+/* A host of ABI 1.0 refuses a table that is larger than its own: the module gives it one that ends where surveys begin. */
+static void
+hosts_of_the_first_abi (void)
+{
+   char path[512];
+   fg_host host = {.size = sizeof host,
+                   .abi_major = FG_ABI_MAJOR,
+                   .name = "old",
+                   .version = "1",
+                   .add_hooks = keep_hooks,
+                   .define_setting = take_setting};
+   fg_module_init_fn init = NULL;
+   fg_module_magic_fn magic = NULL;
+
+   snprintf (path, sizeof path, "%s/lib/fieldguard.so", fg_test_build_dir ());
+   void *object = dlopen (path, RTLD_NOW | RTLD_LOCAL);
+   CU_ASSERT_PTR_NOT_NULL_FATAL (object);
+   void *symbol = dlsym (object, "fieldguard_module_init");
+   memcpy (&init, &symbol, sizeof symbol);
+   symbol = dlsym (object, "fieldguard_module_magic");
+   memcpy (&magic, &symbol, sizeof symbol);
+   CU_ASSERT_EQUAL (magic ()->abi_minor, 0);
+   for (uint16_t minor = 0; minor <= FG_ABI_MINOR; minor++) {
+      host.abi_minor = minor;
+      memset (&kept, 0, sizeof kept);
+      CU_ASSERT_TRUE_FATAL (init (&host, NULL));
+      CU_ASSERT_EQUAL (kept.size, minor == 0 ? offsetof (fg_hooks, survey_begin) : sizeof kept);
+      CU_ASSERT_EQUAL (kept.survey_begin != NULL, minor > 0);
+      CU_ASSERT_PTR_NOT_NULL (kept.validate);
+      kept.stop (kept_ctx);
+   }
+}
+
 const char *const fg_suite_name = "module_survey";
 const fg_test fg_tests[] = {{"counts_and_names_paths", counts_and_names_paths},
                             {"what_leaves_something_to_count", what_leaves_something_to_count},
                             {"outlives_the_collection", outlives_the_collection},
                             {"undecided_counts_as_violating", undecided_counts_as_violating},
                             {"names_the_first_twenty", names_the_first_twenty},
+                            {"hosts_of_the_first_abi", hosts_of_the_first_abi},
                             {"an_uncounted_change_is_not_forgotten", an_uncounted_change_is_not_forgotten},
                             {NULL, NULL}};
