@@ -2,7 +2,6 @@
 #include "cli/client_options.h"
 
 #include "cli/cli.h"
-#include "client/keys/vault_mongodb.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -250,7 +249,6 @@ open_uri (const char *text, size_t len, fg_error *err)
    char *ns = NULL;
    fg_key_vault *vault = NULL;
 
-   fg_mongodb_log_to_stderr ();
    if (!uri) {
       fg_error_set (err, FG_ERROR_USAGE, FG_E_NOMEM, NULL, "out of memory");
    } else if (take_namespace (uri, &ns, err)) {

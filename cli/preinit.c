@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/client_options.h"
+#include "client/keys/vault_mongodb.h"
 
 /*
  * OpenSSL takes other memory functions only before its first allocation, and libraries that this program links allocate in their constructors. What stands in an executable's
@@ -15,6 +16,8 @@ cleanse (int argc, char **argv, char **env)
    (void)argv;
    (void)env;
    cleansed = fg_openssl_cleanse_memory (NULL);
+   /* libmongoc's constructor keeps counters in /dev/shm, where a command that is killed leaves them, and warns on stdout when a later one gets its process id. */
+   fg_mongodb_log_to_stderr ();
 }
 
 extern void (*const fg_cli_preinit[]) (int, char **, char **);

@@ -467,7 +467,7 @@ static void
 log_to_stderr (mongoc_log_level_t level, const char *domain, const char *message, void *ctx)
 {
    (void)ctx;
-   if (level <= MONGOC_LOG_LEVEL_WARNING) {
+   if (level < MONGOC_LOG_LEVEL_WARNING) {
       fprintf (stderr, "%s: %s: %s\n", domain, mongoc_log_level_str (level), message);
    }
 }

@@ -13,7 +13,7 @@ bool fg_key_vault_is_mongodb (const fg_key_vault *vault, const char **db, const 
 bool fg_key_vault_mongodb_command (fg_key_vault *vault, const char *db, const bson_t *command, bson_t *reply,
                                    fg_error *err) FG_WARN_UNUSED;
 
-/* For a program whose stdout is its answer: libmongoc writes its warnings there unless told otherwise. */
+/* For a program whose stdout is its answer: libmongoc writes its warnings there unless told otherwise. Its errors go to stderr. */
 void fg_mongodb_log_to_stderr (void);
 
 #endif /* FG_CLIENT_VAULT_MONGODB_H */
