@@ -87,7 +87,7 @@ def case_explain():
         expect_equal(winning(server, {"find": "none"}), {"stage": "EOF"}, "no collection")
         expect_equal(server.run({"count": "c", "query": {"z": 1}})["n"], 0, "nothing is run")
         for command, more, code in (({"find": "c"}, {"verbosity": "executionStats"}, 238), ({"find": "c"}, {"verbosity": "x"}, 2), ({"find": "c"}, {"verbosity": 1}, 14), ({"nosuch": 1}, {}, 59), ({"insert": "c"}, {}, 115), ({"find": 1}, {}, 73), ({"find": "c", "filter": {"$bad": 1}}, {}, 2),
-                                    ({"find": "c", "filter": 1}, {}, 14), ({}, {}, 9), ({"find": "c", "hint": "nosuch"}, {}, 2), ({"find": "c"}, {"x": 1}, 40415)):
+                                    ({"find": "c", "filter": 1}, {}, 14), ({}, {}, 9), ({"find": "c", "hint": "nosuch"}, {}, 2), ({"delete": "c", "deletes": [{"q": {}, "limit": 1, "hint": "nosuch"}]}, {}, 2), ({"find": "c"}, {"x": 1}, 40415)):
             expect_equal(server.run({"explain": command, **more}).get("code"), code, f"{command} {more}")
         expect_equal(server.run({"explain": 1}).get("code"), 9, "no object")
         expect_equal(server.run({"aggregate": "c", "pipeline": [], "explain": True}).get("code"), 238, "aggregate with explain")

@@ -48,11 +48,12 @@ member (const bson_t *doc, const char *name)
    return bson_iter_init_find (&iter, doc, name) ? fgd_iter_value (&iter) : (fg_value){0, NULL, 0};
 }
 
+/* A member of the command, or of its first statement. */
 static fg_value
-find_filter (const bson_t *command, size_t which)
+statement_member (const bson_t *command, size_t which, const char *name)
 {
    if (!explained[which].list) {
-      return member (command, explained[which].filter);
+      return member (command, name);
    }
    bson_t doc;
    fg_value list = member (command, explained[which].list);
@@ -60,7 +61,7 @@ find_filter (const bson_t *command, size_t which)
    fg_value first = member (&doc, "0");
    bson_t entry;
    fgd_value_document (&first, &entry);
-   return member (&entry, explained[which].filter);
+   return member (&entry, name);
 }
 
 /* --- the plan ----------------------------------------------------------------------------------------------------------- */
@@ -167,8 +168,8 @@ static void
 explain (fgd_request *request, fgd_reply *reply, const bson_t *command, size_t which)
 {
    fg_value first = member (command, explained[which].name);
-   fg_value filter = find_filter (command, which);
-   fg_value hint = member (command, "hint");
+   fg_value filter = statement_member (command, which, explained[which].filter);
+   fg_value hint = statement_member (command, which, "hint");
    const char *name = fgd_value_string (&first);
    const char *index_name = NULL;
    fgd_scan *scan = NULL;
