@@ -15,6 +15,8 @@ fg_keyset_clear (fg_keyset *set)
       bson_destroy (set->docs[i]);
    }
    free (set->docs);
+   fg_key_index_clear (&set->by_id);
+   fg_key_index_clear (&set->by_name);
    memset (set, 0, sizeof *set);
 }
 
@@ -29,17 +31,6 @@ id_of (const bson_t *bson)
       bson_iter_binary (&iter, NULL, &len, &data);
    }
    return len == FG_KEY_ID_LEN ? data : NULL;
-}
-
-static size_t
-index_of (const fg_keyset *set, const uint8_t id[FG_KEY_ID_LEN])
-{
-   size_t i = 0;
-
-   while (i < set->n && !fg_public_equal (id_of (set->docs[i]), id, FG_KEY_ID_LEN)) {
-      i++;
-   }
-   return i;
 }
 
 static bool
@@ -59,11 +50,90 @@ has_name (const bson_t *bson, const char *name)
    return false;
 }
 
+/* --- finding --------------------------------------------------------------------------------------------------------- */
+
+static bool
+add_names (fg_keyset *set, size_t i)
+{
+   bson_iter_t iter;
+   bson_iter_t name;
+
+   if (!bson_iter_init_find (&iter, set->docs[i], "keyAltNames") || !bson_iter_recurse (&iter, &name)) {
+      return true;
+   }
+   while (bson_iter_next (&name)) {
+      uint32_t len = 0;
+      const char *text = BSON_ITER_HOLDS_UTF8 (&name) ? bson_iter_utf8 (&name, &len) : "";
+      if (!fg_key_index_add (&set->by_name, fg_key_index_hash (text, strlen (text)), i)) {
+         return false;
+      }
+   }
+   return true;
+}
+
+/* The document at i, which is new there. */
+static void
+add_to_indexes (fg_keyset *set, size_t i)
+{
+   const uint8_t *id = id_of (set->docs[i]);
+
+   if (!set->unindexed) {
+      set->unindexed = !fg_key_index_add (&set->by_id, fg_key_index_hash (id, FG_KEY_ID_LEN), i) || !add_names (set, i);
+   }
+}
+
+static void
+index_anew (fg_keyset *set)
+{
+   fg_key_index_clear (&set->by_id);
+   fg_key_index_clear (&set->by_name);
+   set->unindexed = false;
+   for (size_t i = 0; i < set->n; i++) {
+      add_to_indexes (set, i);
+   }
+}
+
+static bool
+has_id (const fg_keyset *set, size_t i, const uint8_t id[FG_KEY_ID_LEN])
+{
+   return fg_public_equal (id_of (set->docs[i]), id, FG_KEY_ID_LEN);
+}
+
+/* set->n: there is none. */
+static size_t
+index_of (const fg_keyset *set, const uint8_t id[FG_KEY_ID_LEN])
+{
+   size_t cursor = 0;
+   size_t i = 0;
+
+   if (set->unindexed) {
+      while (i < set->n && !has_id (set, i, id)) {
+         i++;
+      }
+      return i;
+   }
+   uint64_t hash = fg_key_index_hash (id, FG_KEY_ID_LEN);
+   while (fg_key_index_next (&set->by_id, hash, &cursor, &i)) {
+      if (has_id (set, i, id)) {
+         return i;
+      }
+   }
+   return set->n;
+}
+
 /* Whether a document other than the one at skip has the name. */
 static bool
 name_taken (const fg_keyset *set, const char *name, size_t skip)
 {
-   for (size_t i = 0; i < set->n; i++) {
+   size_t cursor = 0;
+   size_t i;
+
+   for (i = 0; set->unindexed && i < set->n; i++) {
+      if (i != skip && has_name (set->docs[i], name)) {
+         return true;
+      }
+   }
+   while (!set->unindexed && fg_key_index_next (&set->by_name, fg_key_index_hash (name, strlen (name)), &cursor, &i)) {
       if (i != skip && has_name (set->docs[i], name)) {
          return true;
       }
@@ -117,7 +187,8 @@ fg_keyset_insert (fg_keyset *set, const bson_t *bson, fg_error *err)
       set->docs = docs;
       set->cap = cap;
    }
-   set->docs[set->n++] = bson_copy (bson);
+   set->docs[set->n] = bson_copy (bson);
+   add_to_indexes (set, set->n++);
    return true;
 }
 
@@ -243,6 +314,7 @@ fg_keyset_remove (fg_keyset *set, const uint8_t id[FG_KEY_ID_LEN])
    bson_destroy (set->docs[i]);
    memmove (&set->docs[i], &set->docs[i + 1], (set->n - i - 1) * sizeof set->docs[0]);
    set->n--;
+   index_anew (set); /* those behind it have moved */
    return true;
 }
 
@@ -255,6 +327,11 @@ hand_over (fg_keyset *set, size_t i, bson_t *changed, bson_t **previous)
    }
    *previous = set->docs[i];
    set->docs[i] = changed;
+   if (set->by_name.n > 8 * set->n + 1024) {
+      index_anew (set); /* mostly names that are gone */
+   } else {
+      set->unindexed = set->unindexed || !add_names (set, i);
+   }
    return true;
 }
 

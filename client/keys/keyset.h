@@ -7,6 +7,8 @@
  * Not thread-safe. Every function leaves the list as it was when it returns false.
  */
 
+#include "client/keys/key_index.h"
+
 #include <bson/bson.h>
 #include <fieldguard/client.h>
 
@@ -14,6 +16,9 @@ typedef struct fg_keyset { /* zero-initialise */
    bson_t **docs;
    size_t n;
    size_t cap;
+   fg_key_index by_id;
+   fg_key_index by_name;
+   bool unindexed; /* no memory for the indexes: everything is looked at */
 } fg_keyset;
 
 void fg_keyset_clear (fg_keyset *set);
