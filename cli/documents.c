@@ -95,6 +95,7 @@ fg_documents_free (fg_documents *d)
 {
    if (d) {
       if (d->windowed) {
+         (void)lseek (d->fd, (off_t)d->offset, SEEK_SET); /* as reading would have left it, for who shares the file */
          fg_window_close (&d->window);
       }
       fg_buf_free (&d->bson);

@@ -11,6 +11,7 @@
 #define WINDOW ((size_t)4 << 20)
 #define ALIGNMENT ((uint64_t)1 << 16) /* a multiple of every page size in use */
 
+static const uint8_t nothing[1];
 static const char *lost_name = "the input";
 
 /* Only what a signal handler may call. */
@@ -46,7 +47,7 @@ fg_window_open (fg_window *window, int fd, const char *name)
    struct sigaction action = {.sa_handler = lost};
    uint64_t size;
 
-   *window = (fg_window){.fd = fd};
+   *window = (fg_window){.fd = fd, .data = nothing};
    if (!size_of (fd, &size) || size == 0) { /* files without a size may still be read: /proc */
       return false;
    }
@@ -66,7 +67,7 @@ unmap (fg_window *window)
       munmap (window->map, window->map_len);
    }
    window->map = NULL;
-   window->data = NULL;
+   window->data = nothing;
    window->len = 0;
 }
 
@@ -91,7 +92,9 @@ fg_window_move (fg_window *window, uint64_t offset, size_t wanted, fg_error *err
       return fg_error_set_errno (err, errno, lost_name, "%s: cannot read", lost_name);
    }
    /* Advice only: in one go instead of a fault a few pages, and the next stretch from the disk meanwhile. */
+#ifdef MADV_POPULATE_READ
    (void)madvise (map, window->map_len, MADV_POPULATE_READ);
+#endif
    (void)posix_fadvise (window->fd, (off_t)(from + window->map_len), (off_t)WINDOW, POSIX_FADV_WILLNEED);
    window->map = map;
    window->data = window->map + (offset - from);

@@ -123,9 +123,9 @@ push (fg_plan_builder *b, fg_terms ***end, const fg_node *node)
 
 /* What the value is itself tested for, where a field with that name stands in a document. */
 static bool
-sort_leaf (fg_plan_builder *b, spot_terms *s, const fg_node *node)
+sort_leaf (fg_plan_builder *b, spot_terms *s, const fg_node *node, uint32_t depth)
 {
-   if (node->kind != N_FLE2_PATH) {
+   if (node->kind != N_FLE2_PATH || depth == 0) {
       bool elements = node->leaf_arrays;
       return add_node_op (b, s, FG_PLAN_TEST, elements ? ~ARRAYS : FG_PLAN_ALL_TYPES, node) &&
              (!elements || add_node_op (b, s, FG_PLAN_ELEMENT, ARRAYS, node));
@@ -229,7 +229,7 @@ fg_plan_build_spot (fg_plan_builder *b, const fg_terms *terms, uint32_t depth, u
    s.object_end = &s.object;
    s.array_end = &s.array;
    for (; terms && ok; terms = terms->next) {
-      ok = terms->leaf ? sort_leaf (b, &s, terms->node) : sort (b, &s, terms->node, depth);
+      ok = terms->leaf ? sort_leaf (b, &s, terms->node, depth) : sort (b, &s, terms->node, depth);
    }
    ok = ok && (!s.object || fg_plan_build_object (b, s.object, depth - 1, &s.spot.object)) &&
         (!s.array || fg_plan_build_array (b, s.array, depth - 1, &s.spot.array));

@@ -106,7 +106,7 @@ seen_words (run *r, frame *top)
 INLINE bool
 open_state (run *r, frame *top, uint32_t words, const fg_plan_state *state, const fg_value *value)
 {
-   if (__builtin_expect (r->ev->depth_left == 0, 0)) {
+   if (__builtin_expect (r->ev->depth_left == 0 || top > r->frames + FG_PLAN_DEPTH, 0)) {
       return false;
    }
    r->ev->depth_left--;

@@ -72,6 +72,7 @@ read_all (int fd, fg_documents_format format, fg_error *err)
    }
    CU_ASSERT_EQUAL (fg_documents_position (documents), offset);
    fg_documents_free (documents);
+   CU_ASSERT_EQUAL (lseek (fd, 0, SEEK_CUR), (off_t)offset);
    return result == FG_DOCUMENTS_END ? n : UINT32_MAX;
 }
 

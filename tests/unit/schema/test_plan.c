@@ -289,8 +289,44 @@ test_depth (void)
    fg_matcher_free (matcher);
 }
 
+/* encryptedFields with a path that is deeper than plans go. */
+static void
+test_deep_encrypted_field (void)
+{
+   static const char key[] = "{\"$binary\": {\"base64\": \"AAECAwQFRgeICQoLDA0ODw==\", \"subType\": \"04\"}}";
+   static const struct {
+      const char *leaf;
+      fg_match expected;
+   } leaves[] = {{"1", FG_MATCH_NO},
+                 {"{\"b\": 1}", FG_MATCH_NO},
+                 {"{\"$binary\": {\"base64\": \"DgAAAAAAAAAAAAAAAAAAAAAC\", \"subType\": \"06\"}}", FG_MATCH_YES}};
+   char path[2 * LEVELS + 1], text[TEXT_MAX];
+   fg_error err = {0};
+
+   for (int i = 0; i < LEVELS; i++) {
+      path[2 * i] = 'a';
+      path[2 * i + 1] = '.';
+   }
+   path[2 * LEVELS - 1] = '\0';
+   snprintf (text, sizeof text,
+             "{\"encryptedFields\": {\"fields\": [{\"path\": \"%s\", \"keyId\": %s, \"bsonType\": \"string\"}]}}", path,
+             key);
+   bson_t *options = from_json (text);
+   fg_validator *validator = fg_validator_compile (bson_get_data (options), options->len, 0, &err);
+   CU_ASSERT_PTR_NOT_NULL_FATAL (validator);
+   for (size_t i = 0; i < sizeof leaves / sizeof leaves[0]; i++) {
+      nest (text, "", "{\"a\": ", leaves[i].leaf, "}", "");
+      bson_t *doc = from_json (text);
+      CU_ASSERT_EQUAL (fg_validator_check (validator, bson_get_data (doc), doc->len, &err), leaves[i].expected);
+      bson_destroy (doc);
+   }
+   fg_validator_free (validator);
+   bson_destroy (options);
+}
+
 const fg_test fg_tests[] = {{"expectations", test_expectations},
                             {"mutations", test_mutations},
                             {"many_names", test_many_names},
                             {"depth", test_depth},
+                            {"deep_encrypted_field", test_deep_encrypted_field},
                             {NULL, NULL}};
