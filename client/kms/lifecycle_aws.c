@@ -53,6 +53,15 @@ aws_state (fg_kms_provider *provider, const bson_t *master_key, fg_master_key_st
    return status->name[0] || fg_kms_error (err, FG_E_INVALID, provider, "the reply to DescribeKey names no key");
 }
 
+/* The key's id, at the end of its ARN: these calls are for keys of one's own account alone. */
+static const char *
+key_id (const fg_master_key_status *status)
+{
+   const char *slash = strrchr (status->name, '/');
+
+   return slash ? slash + 1 : status->name;
+}
+
 static bool
 change (fg_kms_provider *provider, const bson_t *master_key, const char *target, const char *what, const char *more,
         fg_error *err)
@@ -60,7 +69,7 @@ change (fg_kms_provider *provider, const bson_t *master_key, const char *target,
    fg_master_key_status status = {0};
 
    return aws_state (provider, master_key, &status, err) &&
-          send (provider, master_key, status.name, target, what, more, NULL, err);
+          send (provider, master_key, key_id (&status), target, what, more, NULL, err);
 }
 
 static bool
@@ -89,7 +98,7 @@ aws_destroy (fg_kms_provider *provider, const bson_t *master_key, unsigned days,
    }
    days = days < 7 ? 7 : days > 30 ? 30 : days;
    snprintf (more, sizeof more, ", \"PendingWindowInDays\": %u", days);
-   return send (provider, master_key, status.name, "TrentService.ScheduleKeyDeletion",
+   return send (provider, master_key, key_id (&status), "TrentService.ScheduleKeyDeletion",
                 "schedule the master key's deletion", more, NULL, err);
 }
 
