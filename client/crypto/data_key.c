@@ -16,9 +16,9 @@ typedef struct key_state {
 } key_state;
 
 struct fg_data_key {
-   fg_cipher_pool ciphers;
+   key_state *state; /* first: what every use reads first */
    fg_secret *secret;
-   key_state *state;
+   fg_cipher_pool ciphers;
 };
 
 #define MAC_KEY(state) ((state)->bytes)
