@@ -284,7 +284,7 @@ static void
 run_all (bulk *b, fgd_reply *reply, int64_t batch_size)
 {
    for (size_t i = 0; i < b->ops.n && b->end.domain == FG_ERROR_NONE; i++) {
-      if (!fgd_request_pause (b->request, &b->end)) {
+      if (i > 0 && !fgd_request_pause (b->request, &b->end)) {
          break;
       }
       if ((!run_operation (b, i) && (b->ordered || fgd_txn_in_transaction (b->request->txn))) ||

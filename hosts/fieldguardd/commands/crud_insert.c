@@ -40,7 +40,7 @@ insert_all (fgd_write *write, const fgd_doc_list *list, bool ordered, fgd_reply 
 
    fgd_write_errors_init (&errors);
    for (size_t i = 0; i < list->n && reply->error.domain == FG_ERROR_NONE; i++) {
-      if (!fgd_write_pause (write, &reply->error) || !fgd_write_create_collection (write, &reply->error)) {
+      if (i > 0 && (!fgd_write_pause (write, &reply->error) || !fgd_write_create_collection (write, &reply->error))) {
          break;
       }
       fgd_failure failure;

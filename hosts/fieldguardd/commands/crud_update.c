@@ -184,7 +184,7 @@ run_entries (batch *b, const fgd_doc_list *list, fgd_reply *reply)
       return;
    }
    for (size_t i = 0; i < list->n && b->end.domain == FG_ERROR_NONE; i++) {
-      if (!fgd_write_pause (&b->write, &reply->error) ||
+      if ((i > 0 && !fgd_write_pause (&b->write, &reply->error)) ||
           !(b->deletes ? read_delete (&list->docs[i], &statement, &reply->error)
                        : read_update (&list->docs[i], &statement, &reply->error))) {
          return;

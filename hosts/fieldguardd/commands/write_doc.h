@@ -57,7 +57,7 @@ bool fgd_write_put_changed (fgd_write *write, const fgd_record *pre, const uint8
 /* What modules say of a document that is there already and is to belong to write->copy's collection. */
 bool fgd_write_judge_copy (fgd_write *write, const uint8_t *doc, size_t len, fgd_failure *failure) FG_WARN_UNUSED;
 
-/* Between two statements, or two documents, of a long write, with no scan open: fails when maxTimeMS is over (50), and lets other writers in when they have waited
+/* Between two statements, or two documents, of a long write (never before the first: whoever lets others in waits until those have ended), with no scan open: fails when maxTimeMS is over (50), and lets other writers in when they have waited
  * for a while (fgd_txn_yield), after which write->coll is the collection that now has the name, or NULL. */
 bool fgd_write_pause (fgd_write *write, fg_error *err) FG_WARN_UNUSED;
 /* The same without a collection. */
