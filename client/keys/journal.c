@@ -129,14 +129,26 @@ open_and_lock (fg_journal *j, fg_error *err)
           fg_error_set_errno (err, errno, j->path, "cannot sync the folder of the journal %s", j->path);
 }
 
+/* Half a first line, of a journal that was just begun. */
 static bool
-load (fg_journal *j, fg_journal_visit visit, void *ctx, fg_error *err)
+is_begun (const char *first, const uint8_t *data, size_t len)
+{
+   size_t n = strlen (first);
+
+   return fg_public_equal (data, first, len < n ? len : n);
+}
+
+static bool
+load (fg_journal *j, const char *first, fg_journal_visit visit, void *ctx, fg_error *err)
 {
    uint8_t *data = NULL;
    size_t len = 0;
    bool ok = fg_file_read (j->path, JOURNAL_MAX, "the journal", &data, &len, err) &&
              fg_journal_scan (data, len, visit, ctx, &j->size, j->chain, err);
 
+   if (ok && j->size == 0 && !is_begun (first, data, len)) {
+      ok = fg_error_set (err, FG_ERROR_KEY, FG_E_CORRUPT, j->path, "the file %s is no journal", j->path);
+   }
    free (data);
    if (!ok || j->size == len) {
       return ok;
@@ -147,7 +159,7 @@ load (fg_journal *j, fg_journal_visit visit, void *ctx, fg_error *err)
 }
 
 fg_journal *
-fg_journal_open (const char *path, fg_journal_visit visit, void *ctx, bool *existed, fg_error *err)
+fg_journal_open (const char *path, const char *first, fg_journal_visit visit, void *ctx, bool *existed, fg_error *err)
 {
    fg_journal *j = calloc (1, sizeof *j);
 
@@ -157,7 +169,7 @@ fg_journal_open (const char *path, fg_journal_visit visit, void *ctx, bool *exis
       return NULL;
    }
    j->fd = -1;
-   if (!open_and_lock (j, err) || !load (j, visit, ctx, err)) {
+   if (!open_and_lock (j, err) || !load (j, first, visit, ctx, err)) {
       fg_journal_close (j);
       return NULL;
    }

@@ -45,8 +45,9 @@ bool fg_journal_scan (const uint8_t *data, size_t len, fg_journal_visit visit, v
 
 typedef struct fg_journal fg_journal;
 
-/* Opens or creates it for this process alone and shows what it holds; a torn last line is cut off. *existed: it had a line. FG_E_BUSY: another process has it. */
-fg_journal *fg_journal_open (const char *path, fg_journal_visit visit, void *ctx, bool *existed,
+/* Opens or creates it for this process alone and shows what it holds; a torn last line is cut off. first: what its first line begins with; a file without a whole line that does not begin like that is
+ * somebody else's, and refused. *existed: it had a line. FG_E_BUSY: another process has it. */
+fg_journal *fg_journal_open (const char *path, const char *first, fg_journal_visit visit, void *ctx, bool *existed,
                              fg_error *err) FG_WARN_UNUSED;
 void fg_journal_close (fg_journal *journal); /* NULL is legal */
 

@@ -396,7 +396,7 @@ check_head (const fg_migrate_log *log, const char *path, const bson_t *head, fg_
 bool
 fg_migrate_log_open (fg_migrate_log *log, const char *path, const bson_t *head, bool *existed, fg_error *err)
 {
-   log->journal = fg_journal_open (path, fg_migrate_log_read, log, existed, err);
+   log->journal = fg_journal_open (path, "{ \"state\" : \"begun\"", fg_migrate_log_read, log, existed, err);
    if (!log->journal) {
       return false;
    }

@@ -487,12 +487,13 @@ def case_journal_of_another():
             for rollback in ((), ("--rollback",)):
                 out = migrate(folder, *arguments, "j", *rollback, status=2)
                 expect("belongs to another migration" in out and word in out, out)
-        with open(folder.file("text"), "w", encoding="utf-8") as f:
-            f.write("my notes\n")
-        out = migrate(folder, vault, "local", "local:other", "text", status=2)
-        expect("is damaged" in out, out)
-        with open(folder.file("text"), encoding="utf-8") as f:
-            expect_equal(f.read(), "my notes\n", "somebody's file")
+        for text, word in (("my notes\n", "is damaged"), ("my notes", "is no journal"), ('{"mine": 1}', "is no journal")):
+            with open(folder.file("text"), "w", encoding="utf-8") as f:
+                f.write(text)
+            out = migrate(folder, vault, "local", "local:other", "text", status=2)
+            expect(word in out, out)
+            with open(folder.file("text"), encoding="utf-8") as f:
+                expect_equal(f.read(), text, "somebody's file")
 
 
 def case_journal_in_use():

@@ -61,7 +61,7 @@ write_journal (int32_t from, int32_t to)
    seen s = {0};
    bool existed = true;
    fg_error err = {0};
-   fg_journal *j = fg_journal_open (path, visit, &s, &existed, &err);
+   fg_journal *j = fg_journal_open (path, "{ \"v\" : ", visit, &s, &existed, &err);
 
    CU_ASSERT_STRING_EQUAL (err.message, "");
    CU_ASSERT_PTR_NOT_NULL_FATAL (j);
@@ -81,7 +81,7 @@ read_journal (seen *s, size_t *torn, fg_error *err)
    bool existed = false;
 
    memset (s, 0, sizeof *s);
-   fg_journal *j = fg_journal_open (path, visit, s, &existed, err);
+   fg_journal *j = fg_journal_open (path, "{ \"v\" : ", visit, s, &existed, err);
    if (!j) {
       return false;
    }
@@ -200,8 +200,31 @@ test_visitor_refuses (void)
 
    new_path ("refuses");
    write_journal (1, 3);
-   CU_ASSERT_PTR_NULL (fg_journal_open (path, visit, &s, &existed, &err));
+   CU_ASSERT_PTR_NULL (fg_journal_open (path, "{ \"v\" : ", visit, &s, &existed, &err));
    CU_ASSERT (err.code == FG_E_DENIED && s.n == 2);
+}
+
+/* A file that is no journal keeps its bytes, whether it has a line or not. */
+static void
+test_somebody_elses (void)
+{
+   static const char *const texts[] = {"my notes", "my notes\n", "{\"v\": 1}", "{ \"w\" : 1 }", "[", " "};
+
+   new_path ("notes");
+   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+      seen s;
+      size_t torn;
+      fg_error err = {0};
+      uint8_t *data;
+      size_t len;
+      FILE *f = fopen (path, "w");
+      CU_ASSERT_FATAL (f && fputs (texts[i], f) >= 0 && fclose (f) == 0);
+      CU_ASSERT_FALSE (read_journal (&s, &torn, &err));
+      CU_ASSERT_EQUAL (err.code, FG_E_CORRUPT);
+      CU_ASSERT_FATAL (fg_file_read (path, 1 << 20, "it", &data, &len, NULL));
+      CU_ASSERT (len == strlen (texts[i]) && memcmp (data, texts[i], len) == 0);
+      free (data);
+   }
 }
 
 static void
@@ -212,12 +235,12 @@ test_one_process (void)
    fg_error err = {0};
 
    new_path ("locked");
-   fg_journal *j = fg_journal_open (path, visit, &s, &existed, NULL);
+   fg_journal *j = fg_journal_open (path, "{ \"v\" : ", visit, &s, &existed, NULL);
    CU_ASSERT_PTR_NOT_NULL_FATAL (j);
-   CU_ASSERT_PTR_NULL (fg_journal_open (path, visit, &s, &existed, &err));
+   CU_ASSERT_PTR_NULL (fg_journal_open (path, "{ \"v\" : ", visit, &s, &existed, &err));
    CU_ASSERT_EQUAL (err.code, FG_E_BUSY);
    fg_journal_close (j);
-   j = fg_journal_open (path, visit, &s, &existed, &err);
+   j = fg_journal_open (path, "{ \"v\" : ", visit, &s, &existed, &err);
    CU_ASSERT_PTR_NOT_NULL (j);
    fg_journal_close (j);
 }
@@ -234,12 +257,12 @@ test_no_file (void)
    char link[160];
    snprintf (link, sizeof link, "%s/link", folder);
    CU_ASSERT (symlink (path, link) == 0);
-   CU_ASSERT_PTR_NULL (fg_journal_open (link, visit, &s, &existed, &err));
-   CU_ASSERT_PTR_NULL (fg_journal_open (folder, visit, &s, &existed, &err));
+   CU_ASSERT_PTR_NULL (fg_journal_open (link, "{ \"v\" : ", visit, &s, &existed, &err));
+   CU_ASSERT_PTR_NULL (fg_journal_open (folder, "{ \"v\" : ", visit, &s, &existed, &err));
    snprintf (link, sizeof link, "%s/none/x", folder);
-   CU_ASSERT_PTR_NULL (fg_journal_open (link, visit, &s, &existed, &err));
+   CU_ASSERT_PTR_NULL (fg_journal_open (link, "{ \"v\" : ", visit, &s, &existed, &err));
    CU_ASSERT_EQUAL (err.domain, FG_ERROR_SYSTEM);
-   CU_ASSERT_PTR_NULL (fg_journal_open ("/dev/null", visit, &s, &existed, &err));
+   CU_ASSERT_PTR_NULL (fg_journal_open ("/dev/null", "{ \"v\" : ", visit, &s, &existed, &err));
 }
 
 /* A disk that is full in the middle of a batch: nothing of it stays, and the journal takes no more. */
@@ -254,7 +277,7 @@ test_full_disk (void)
 
    new_path ("full");
    write_journal (1, 3);
-   fg_journal *j = fg_journal_open (path, visit, &s, &existed, NULL);
+   fg_journal *j = fg_journal_open (path, "{ \"v\" : ", visit, &s, &existed, NULL);
    CU_ASSERT_PTR_NOT_NULL_FATAL (j);
    struct stat st;
    CU_ASSERT_FATAL (stat (path, &st) == 0 && getrlimit (RLIMIT_FSIZE, &before) == 0);
@@ -281,7 +304,7 @@ test_too_large (void)
    bson_t record = BSON_INITIALIZER;
 
    new_path ("large");
-   fg_journal *j = fg_journal_open (path, visit, &s, &existed, NULL);
+   fg_journal *j = fg_journal_open (path, "{ \"v\" : ", visit, &s, &existed, NULL);
    CU_ASSERT_FATAL (text && j);
    memset (text, 'x', FG_JOURNAL_LINE_MAX);
    text[FG_JOURNAL_LINE_MAX] = '\0';
@@ -308,6 +331,7 @@ const fg_test fg_tests[] = {
    {"changed_anywhere", test_changed_anywhere},
    {"order", test_order},
    {"visitor_refuses", test_visitor_refuses},
+   {"somebody_elses", test_somebody_elses},
    {"one_process", test_one_process},
    {"no_file", test_no_file},
    {"full_disk", test_full_disk},
