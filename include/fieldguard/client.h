@@ -23,7 +23,8 @@
  * schedules live in OpenSSL's contexts, which it cleanses when it frees them; its other temporary memory (TLS records, say) is cleansed too once
  * fg_openssl_cleanse_memory has been called. A live process's memory can be read by whoever may debug it: no library can hide that.
  *
- * Threads. An fg_client is used by any number of threads at once. Encrypting and decrypting under a cached key takes no lock. Fork: a forked child
+ * Threads. An fg_client is used by any number of threads at once. Encrypting and decrypting under a cached key takes no lock; threads that miss the same key at the same time share one
+ * request to the vault and the KMS. Fork: a forked child
  * may go on using a client that no other thread was inside at the time of the fork; it never draws an IV that its parent draws.
  *
  * Errors: FG_ERROR_CRYPTO (a blob: FG_E_TRUNCATED, FG_E_CORRUPT, FG_E_UNSUPPORTED), FG_ERROR_KEY (FG_E_NOT_FOUND: no such key), FG_ERROR_KMS (a provider: the
