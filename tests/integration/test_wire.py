@@ -102,10 +102,8 @@ def decode(data, at=0):
 
 def nested(levels):
     """A document with `levels` documents open at its deepest place."""
-    data = b"\x05\0\0\0\0"
-    for _ in range(levels - 1):
-        data = struct.pack("<i", len(data) + 8) + b"\x03a\0" + data + b"\0"
-    return Raw(data)
+    opening = b"".join(struct.pack("<i", 5 + 8 * below) + b"\x03a\0" for below in range(levels - 1, 0, -1))
+    return Raw(opening + b"\x05\0\0\0\0" + b"\0" * (levels - 1))
 
 
 def crc32c(data):
