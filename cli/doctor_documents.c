@@ -32,7 +32,9 @@ by_id (const void *a, const void *b)
 static void
 check_names (fg_doctor *d, name *names, size_t n)
 {
-   qsort (names, n, sizeof *names, by_text);
+   if (n) {
+      qsort (names, n, sizeof *names, by_text);
+   }
    for (size_t i = 0; i < n;) {
       size_t j = i + 1;
       while (j < n && strcmp (names[i].text, names[j].text) == 0) {
