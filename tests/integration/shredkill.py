@@ -142,6 +142,7 @@ class Vault:
         self.epoch += 1
         self.shredded += 2
         self.check_journals()
+        print(f"# after roll {self.epoch}: {self.kills} kills", flush=True)
 
     def check_journals(self):
         for path in glob.glob(os.path.join(self.certificates, "roll-*.json")):
