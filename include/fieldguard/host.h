@@ -71,6 +71,8 @@ void fg_collection_free (fg_collection *collection); /* after DROP or UNLOAD was
 const char *fg_collection_ns (const fg_collection *collection);
 /* After an applied RENAME; one writer, collection drained. */
 bool fg_collection_set_ns (fg_collection *collection, const char *ns, fg_error *err) FG_WARN_UNUSED;
+/* Whether a module keeps something for it: for fieldguard, rules. */
+bool fg_collection_is_watched (const fg_collection *collection);
 
 typedef struct fg_ddl_request {
    size_t size;

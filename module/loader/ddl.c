@@ -49,6 +49,17 @@ fg_collection_set_ns (fg_collection *collection, const char *ns, fg_error *err)
    return true;
 }
 
+bool
+fg_collection_is_watched (const fg_collection *collection)
+{
+   for (size_t i = 0; i < FG_MODULES_MAX; i++) {
+      if (collection->slot[i]) {
+         return true;
+      }
+   }
+   return false;
+}
+
 /* Tells one link one phase; slots are taken back only from APPLY, where a module may set them. */
 static bool
 tell (const chain_link *link, fg_ddl_request *request, fg_ddl_phase phase, fg_refusal *refusal)

@@ -114,6 +114,29 @@ def case_local_rules_of_the_new_name():
         expect_equal(insert(server, "b.t", {"ssn": PLAIN}), 121, "the local rules hold there")
 
 
+def case_local_rules_of_a_new_name_in_the_same_database():
+    """What was written under a name without rules does not get under a name with them, whether that is free, or an empty collection that is dropped for it."""
+    server = Server()
+    path = os.path.join(server.folder, "policy.json")
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump({"policies": [{"ns": "a.guarded", "validator": {"$jsonSchema": {"properties": {"ssn": {"encrypt": {"bsonType": "string"}}}}}}]}, f)
+    os.chmod(path, 0o600)
+    server.settings = {"fieldguard.policyFile": path, "fieldguard.auditPath": server.audit}
+    with server:
+        for prepare in (lambda: None, lambda: fill(server, "a.guarded", [])):
+            fill(server, "a.t", [{"_id": 1, "ssn": ciphertext()}, {"_id": 2, "ssn": PLAIN}])
+            prepare()
+            before = len(server.violations())
+            reply = rename(server, "a.t", "a.guarded", dropTarget=True)
+            expect_equal((reply["code"], reply["errInfo"]["failingDocumentId"]), (121, 2), f"{reply}")
+            expect_equal([(r["result"], r["param"]["ns"], r["param"]["op"]) for r in server.violations()[before:]], [(121, "a.guarded", "copy")], "records")
+            expect_equal((len(contents(server, "a.t")), contents(server, "a.guarded")), (2, []), "nothing moved")
+        expect_equal(rename(server, "a.t", "a.other").get("ok"), 1.0, "to a name without rules")
+        fill(server, "a.t", [{"_id": 1, "ssn": ciphertext()}])
+        expect_equal(rename(server, "a.t", "a.guarded", dropTarget=True).get("ok"), 1.0, "ciphertext")
+        expect_equal(len(contents(server, "a.guarded")), 1, "moved")
+
+
 def case_audit_mode_records_each_document_once():
     server = Server()
     server.settings = {"fieldguard.mode": "audit", "fieldguard.auditPath": server.audit, "fieldguard.ruleRemoval": "audit"}

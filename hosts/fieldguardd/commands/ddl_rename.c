@@ -7,7 +7,8 @@
 /*
  * renameCollection. Within a database and across databases the documents stay where they are and only the catalog changes; modules hear of one RENAME, so the
  * rules of both names have their say. mongod copies across databases, past its modules one document at a time: so here each document is shown to them as a copy
- * under the new name before anything changes.
+ * under the new name before anything changes. Within a database that is done where a module has rules for the new name: those that stay with the name (a policy
+ * file's) would otherwise take in whatever was written under another.
  */
 
 enum { R_TO, R_DROP_TARGET, R_STAY_TEMP, R_UUID, R_N };
@@ -30,7 +31,7 @@ typedef struct renaming {
    bool drop_target;
 } renaming;
 
-/* --- across databases ------------------------------------------------------------------------------------------------- */
+/* --- the documents under their new name -------------------------------------------------------------------------------- */
 
 static bool
 judge_all (fgd_write *write, const fgd_coll *coll, fgd_failure *failure)
@@ -52,8 +53,15 @@ judge_all (fgd_write *write, const fgd_coll *coll, fgd_failure *failure)
    return step == FGD_STEP_END;
 }
 
+/* What no module looks at stays unread, unless it goes where other modules' rules may hold. */
 static bool
-rename_across (fgd_request *request, const renaming *r, fgd_failure *failure)
+must_judge (const fg_loader *loader, const renaming *r, const fgd_copy *copy)
+{
+   return fgd_copy_is_watched (copy) || (strcmp (r->from_db, r->to_db) != 0 && fg_loader_module_count (loader) > 0);
+}
+
+static bool
+rename_judged (fgd_request *request, const renaming *r, fgd_failure *failure)
 {
    fgd_write write;
    fgd_store *store = fgd_txn_store (request->txn);
@@ -66,7 +74,7 @@ rename_across (fgd_request *request, const renaming *r, fgd_failure *failure)
    if (!write.copy) {
       return false;
    }
-   bool ok = (fg_loader_module_count (fgd_store_loader (store)) == 0 || judge_all (&write, r->coll, failure)) &&
+   bool ok = (!must_judge (fgd_store_loader (store), r, write.copy) || judge_all (&write, r->coll, failure)) &&
              fgd_ddl_rename_copied (request->txn, request->client, r->coll, r->to_db, r->to_name, r->target, write.copy,
                                     &failure->error);
    fgd_copy_end (write.copy, ok);
@@ -102,10 +110,7 @@ rename_to (fgd_request *request, fgd_reply *reply, renaming *r)
    r->coll = fgd_txn_collection (request->txn, r->from_db, r->from_name);
    r->target = fgd_txn_collection (request->txn, r->to_db, r->to_name);
    fgd_failure_init (&failure);
-   bool ok = check (r, &failure.error) &&
-             (strcmp (r->from_db, r->to_db) != 0 ? rename_across (request, r, &failure)
-                                                 : fgd_ddl_rename (request->txn, request->client, r->coll, r->to_db,
-                                                                   r->to_name, r->target, &failure.error));
+   bool ok = check (r, &failure.error) && rename_judged (request, r, &failure);
    if (!ok) {
       reply->error = failure.error;
       bson_concat (&reply->body, &failure.extra);

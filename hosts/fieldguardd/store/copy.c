@@ -42,6 +42,12 @@ fgd_copy_new (fgd_store *store, const fg_client_info *client, const char *ns, co
    return copy;
 }
 
+bool
+fgd_copy_is_watched (const fgd_copy *copy)
+{
+   return fg_collection_is_watched (copy->judge);
+}
+
 fg_verdict
 fgd_copy_validate (fgd_copy *copy, uint32_t flags, const uint8_t *post, size_t post_len, fg_refusal *refusal)
 {

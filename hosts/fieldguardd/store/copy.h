@@ -3,7 +3,7 @@
 #define FGD_STORE_COPY_H
 
 /*
- * Documents that the server writes on a client's behalf: those that $out fills a collection with, and those that a rename carries into another database. Both
+ * Documents that the server writes on a client's behalf: those that $out fills a collection with, and those that a rename carries under another name. Both
  * succeed as a whole or not at all, which takes two things that a plain write has no use for:
  *
  * A copy (fgd_copy) is one unit of work over many batches. Documents are judged under the name that they will have, and what modules have on record for accepted
@@ -22,6 +22,8 @@ typedef struct fgd_copy fgd_copy;
 /* client is borrowed until the copy ends. options: of the collection that the documents will be in. */
 fgd_copy *fgd_copy_new (fgd_store *store, const fg_client_info *client, const char *ns, const bson_t *options,
                         fg_error *err) FG_WARN_UNUSED;
+/* Whether a module has rules for the name: without them, documents that stay in their database need not be shown again. */
+bool fgd_copy_is_watched (const fgd_copy *copy);
 /* As fgd_txn_validate; a document that is refused by others afterwards must end the copy. */
 fg_verdict fgd_copy_validate (fgd_copy *copy, uint32_t flags, const uint8_t *post, size_t post_len,
                               fg_refusal *refusal);
@@ -31,7 +33,7 @@ bool fgd_copy_relieve (fgd_copy *copy, fg_error *err) FG_WARN_UNUSED;
 /* Ends its unit of work and frees it. NULL is legal. */
 void fgd_copy_end (fgd_copy *copy, bool committed);
 
-/* As fgd_ddl_rename; the copy's records are part of it. */
+/* target: the existing collection that goes away for it, or NULL. The copy's records are part of it. */
 bool fgd_ddl_rename_copied (fgd_txn *txn, const fg_client_info *client, const fgd_coll *coll, const char *db,
                             const char *name, const fgd_coll *target, fgd_copy *copy, fg_error *err) FG_WARN_UNUSED;
 

@@ -224,13 +224,6 @@ fgd_ddl_drop (fgd_txn *txn, const fg_client_info *client, const fgd_coll *coll, 
 }
 
 bool
-fgd_ddl_rename (fgd_txn *txn, const fg_client_info *client, const fgd_coll *coll, const char *db, const char *name,
-                const fgd_coll *target, fg_error *err)
-{
-   return fgd_ddl_rename_copied (txn, client, coll, db, name, target, NULL, err);
-}
-
-bool
 fgd_ddl_rename_copied (fgd_txn *txn, const fg_client_info *client, const fgd_coll *coll, const char *db,
                        const char *name, const fgd_coll *target, fgd_copy *copy, fg_error *err)
 {

@@ -205,9 +205,7 @@ bool fgd_ddl_create (fgd_txn *txn, const fg_client_info *client, const char *db,
 bool fgd_ddl_coll_mod (fgd_txn *txn, const fg_client_info *client, const fgd_coll *coll, const bson_t *options,
                        fg_error *err) FG_WARN_UNUSED;
 bool fgd_ddl_drop (fgd_txn *txn, const fg_client_info *client, const fgd_coll *coll, fg_error *err) FG_WARN_UNUSED;
-/* target: the existing collection that goes away for it, or NULL. */
-bool fgd_ddl_rename (fgd_txn *txn, const fg_client_info *client, const fgd_coll *coll, const char *db, const char *name,
-                     const fgd_coll *target, fg_error *err) FG_WARN_UNUSED;
+/* Renames: copy.h. */
 /* specs: complete and checked ({v, key, name, ...}); builds over what is there: 11000 (detail as above) leaves nothing behind. */
 bool fgd_ddl_create_indexes (fgd_txn *txn, const fgd_coll *coll, const bson_t *const *specs, size_t n_specs,
                              bson_t *detail, fg_error *err) FG_WARN_UNUSED;

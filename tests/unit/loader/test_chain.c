@@ -231,6 +231,7 @@ no_modules (void)
    CU_ASSERT (fg_loader_sync (s.loader, &s.refusal));
    CU_ASSERT (fg_collection_set_ns (s.collection, "db.d", NULL));
    CU_ASSERT_STRING_EQUAL (fg_collection_ns (s.collection), "db.d");
+   CU_ASSERT_FALSE (fg_collection_is_watched (s.collection));
    end (&s);
 }
 
