@@ -41,12 +41,13 @@ change (gen *g, const bson_t *older, const bson_t *other, bson_t *out)
 }
 
 /* What old rules refuse and new ones may take without a loss, because what was to be kept out stays out: a name that occurs twice, where each occurrence is judged; an array on the
- * way, where each element is; a scalar on the way that is a ciphertext itself; and a literal name with dots, which is refused beside the names that a rule spells and judged as it
+ * way or in a ciphertext's place, where each element is; a scalar on the way that is a ciphertext itself; and a literal name with dots, which is refused beside the names that a rule spells and judged as it
  * stands where patterns take their place. */
 static bool
 is_loss (void *ctx, const fg_violation *violation)
 {
    if (violation->reason == FG_REASON_DUPLICATE_NAME || violation->reason == FG_REASON_ARRAY_ON_PATH ||
+       (violation->reason == FG_REASON_NOT_ENCRYPTED && violation->bson_type == 4) ||
        violation->reason == FG_REASON_LITERAL_DOTTED ||
        (violation->reason == FG_REASON_SCALAR_ON_PATH && violation->has_first_byte)) {
       return true;
