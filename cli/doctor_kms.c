@@ -48,8 +48,7 @@ static const struct {
 } checklists[] = {
    {"aws",
     (const char *const[]){
-       "CloudTrail records Decrypt, DisableKey, ScheduleKeyDeletion and PutKeyPolicy of this key, and somebody is "
-       "alerted",
+       "CloudTrail alerts somebody to Decrypt, DisableKey, ScheduleKeyDeletion and PutKeyPolicy",
        "MFA for whoever may administer the key", "aws:SourceIp or aws:SourceVpce in the key policy",
        "kms:ScheduleKeyDeletion and kms:CancelKeyDeletion belong to different people than kms:Decrypt", NULL}},
    {"azure",

@@ -122,7 +122,7 @@ list_versions (fg_kms_provider *provider, const bson_t *master_key, versions *al
 static bool
 gcp_state (fg_kms_provider *provider, const bson_t *master_key, fg_master_key_status *status, fg_error *err)
 {
-   versions all;
+   versions all = {0};
 
    if (!list_versions (provider, master_key, &all, err)) {
       return false;
@@ -146,7 +146,7 @@ each (fg_kms_provider *provider, const bson_t *master_key, fg_master_key_state f
       fg_master_key_state from_most, const char *method, const char *tail, const char *what, const char *body,
       fg_error *err)
 {
-   versions all;
+   versions all = {0};
    bool ok = list_versions (provider, master_key, &all, err);
 
    for (size_t i = 0; ok && i < all.n; i++) {
