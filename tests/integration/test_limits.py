@@ -424,5 +424,24 @@ def case_a_collection_that_goes_away_inside_a_long_update():
         client.close()
 
 
+def case_a_collection_that_is_renamed_inside_a_long_update():
+    """Whether its name stays free or is taken by another collection, which stays as it is: the update ends, and nobody else notices."""
+    for taken in (False, True):
+        with start() as server:
+            client = rawclient.Client(server.port)
+            fill(client, MANY)
+            update = LongUpdate(server.port, {"$set": {"y": 1}})
+            wait_until_under_way(client, update, {"_id": 0, "y": 1})
+            ok(client.run({"renameCollection": "test.c", "to": "test.d"}, "admin"))
+            if taken:
+                ok(client.run({"insert": "c", "documents": [{"_id": "another"}]}))
+            update.join()
+            expect_equal(code(update.reply), 175, f"{update.reply}")
+            expect_equal(client.find_all("c"), [{"_id": "another"}] if taken else [])
+            expect_equal(ok(client.run({"count": "d", "query": {"y": 1}}))["n"], update.reply["n"])
+            expect(ok(client.run({"validate": "d"}))["valid"], "the renamed collection")
+            client.close()
+
+
 if __name__ == "__main__":
     fgtest.main(globals(), "integration.limits")

@@ -128,6 +128,15 @@ next_target (fgd_query *query, const fgd_statement *statement, fgd_query_doc *do
    return next != FGD_NEXT_ERROR;
 }
 
+/* The query finds its collection by its id, the write by its name: a rename meanwhile would have one's documents judged by the rules, and put into, the other. */
+static bool
+same_collection (const fgd_write *write, const fgd_query *query, fgd_failure *failure)
+{
+   return !query->coll || (write->coll && write->coll->id == query->coll->id) ||
+          fg_error_set (&failure->error, FG_ERROR_SERVER, 175, NULL, "collection renamed. namespace: '%s'",
+                        query->base.ns);
+}
+
 /* Between two documents of a multi-update: others may write, or change the collection's rules, and the scan goes on behind the last document. */
 static bool
 pause_query (fgd_write *write, fgd_query *query, fgd_failure *failure)
@@ -136,7 +145,8 @@ pause_query (fgd_write *write, fgd_query *query, fgd_failure *failure)
       return true;
    }
    fgd_query_detach (query);
-   return fgd_write_pause (write, &failure->error) && fgd_query_attach (query, write->request, &failure->error);
+   return fgd_write_pause (write, &failure->error) && fgd_query_attach (query, write->request, &failure->error) &&
+          same_collection (write, query, failure);
 }
 
 /* --- updates -------------------------------------------------------------------------------------------------------- */
