@@ -252,11 +252,14 @@ fg_roll_certify (const char *dir, const char *key_file, const fg_roll *roll, fg_
    size_t next = 0;
    size_t n = 0;
    fg_error ignored = {0};
-   bool ok = params != NULL;
+   bool ok = true;
 
+   if (!params) {
+      return fg_error_set (err, FG_ERROR_SYSTEM, FG_E_NOMEM, dir, "out of memory");
+   }
    /* A local master key's provider may be gone from the configuration, as it should; what its table says is true without it. */
    if (strncmp (fg_bson_text (roll->old_master_key, "provider"), "local", 5) != 0) {
-      ok = ok && fg_kms_lifecycle_of (kms, roll->old_master_key, &provider, &ops, &ignored);
+      ok = fg_kms_lifecycle_of (kms, roll->old_master_key, &provider, &ops, &ignored);
    }
    do {
       params[n] = ok ? build (roll, ops, status, opens_still, &next, (int64_t)n + 1) : NULL;
@@ -266,7 +269,7 @@ fg_roll_certify (const char *dir, const char *key_file, const fg_roll *roll, fg_
    ok = ok ? fg_certificates_append (dir, key_file, params, n, err)
            : fg_error_set (err, FG_ERROR_KEY, FG_E_TOO_LARGE, dir, "the certificate cannot be built%s%s",
                            ignored.message[0] ? ": " : "", ignored.message);
-   for (size_t i = 0; params && i < n; i++) {
+   for (size_t i = 0; i < n; i++) {
       bson_destroy (params[i]);
    }
    free (params);

@@ -37,10 +37,11 @@ sed -E 's/"(roll|graceUntil)":"[^"]*"/"\1":"*"/g' out.json
 fieldguard keys list "${vault[@]}" | awk '{print $2, $4}'
 shred --key-alt-name user:42 --to local:e2 --backup b2.json
 
-echo "--- the old epoch: no new key, no rewrapping back, no shredding of the marker"
+echo "--- the old epoch: no new key, no rewrapping back, no shredding or deleting of the marker"
 say keys create "${secrets[@]}" --provider local:e1 --key-alt-name late
 say keys rewrap "${secrets[@]}" --provider local:e1 | tidy
 shred --key-alt-name fieldguard.epochs --to local:e3 --backup c.json
+say keys delete "${secrets[@]}" --key-alt-name fieldguard.epochs
 
 echo "--- who reads what: today's vault, yesterday's vault with and without the old master key"
 say decrypt "${secrets[@]}" ssn.sealed
