@@ -49,6 +49,8 @@ bool fg_loader_has_setting (const fg_loader *loader, const char *name);
 /* Checks type, range, context (STARTUP; RAISE with <module>.allowLoosening), asks the module's `setting` hook, then publishes. FG_ERROR_SETTING; nothing changed on false. */
 bool fg_loader_set_setting (fg_loader *loader, const char *name, const char *value, bool at_startup,
                             const fg_client_info *client, fg_error *err) FG_WARN_UNUSED;
+/* How often settings have been changed since the start: what was judged before a change may have been judged otherwise. */
+uint64_t fg_loader_setting_changes (const fg_loader *loader);
 /* Copies the current value; false when there is no such setting or buf is too small. */
 bool fg_loader_get_setting (const fg_loader *loader, const char *name, char *buf, size_t buf_len);
 /* In order of definition; visit returns false to stop. */

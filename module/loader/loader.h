@@ -48,6 +48,7 @@ struct fg_loader {
    setting *settings;
    size_t n_settings;
    pthread_mutex_t settings_lock;
+   atomic_uint_fast64_t setting_changes;
    bool started;
    atomic_bool stopped;
 };

@@ -180,7 +180,16 @@ change_locked (fg_loader *loader, setting *s, char **value, bool at_startup, con
    char *old = s->value;
    s->value = *value;
    *value = old;
+   if (!at_startup) {
+      atomic_fetch_add (&loader->setting_changes, 1);
+   }
    return true;
+}
+
+uint64_t
+fg_loader_setting_changes (const fg_loader *loader)
+{
+   return atomic_load (&loader->setting_changes);
 }
 
 bool

@@ -333,6 +333,33 @@ def case_rules_that_change_meanwhile():
         expect_equal(set(outcomes[at + 1:]), {121}, "once the rules are there")
 
 
+def case_a_mode_that_is_raised_meanwhile():
+    """What $out took in mode audit does not get into its target once the mode is enforce."""
+    server = Server()
+    server.settings = {"fieldguard.mode": "audit", "fieldguard.auditPath": server.audit}
+    with server:
+        fill(server, "t", [], validator=RULES, validationLevel="off")
+        fill(server, "src", [{"_id": 0, "ssn": PLAIN}])
+        for n in range(6):  # one plaintext at the beginning, and enough behind it that the mode is raised before the end
+            fill_more = [{"_id": 1 + n * 10000 + i, "pad": "x" * 100} for i in range(10000)]
+            expect_equal(write_error(server.run({"insert": "src", "documents": fill_more}))[0], 0, "seed")
+        before = len(server.violations())
+        replies = []
+        client = Commands(server.uri)
+        thread = threading.Thread(target=lambda: replies.append(client.run({"aggregate": "src", "pipeline": [{"$out": "t"}], "cursor": {}})))
+        thread.start()
+        created = '"action":"rulesAdded"'
+        while sum(created in line and "tmp.agg_out." in line for line in open(server.audit, encoding="utf-8")) < 1:
+            expect(thread.is_alive(), "the $out was over before it was seen to begin")
+        time.sleep(0.05)
+        expect_equal(server.run({"setParameter": 1, "fieldguard.mode": "enforce"}, "admin")["ok"], 1.0, "setParameter")
+        thread.join()
+        client.close()
+        expect(replies[0].get("code") in (121, 125), f"{replies[0]}")
+        expect_equal(contents(server, "t"), [], "the target")
+        expect_equal([r for r in server.violations()[before:] if r["result"] == 0], [], "nothing was accepted")
+
+
 def case_nothing_is_left_after_a_crash():
     found = 0
     for wait in (0.03, 0.06, 0.1, 0.2, 0.4):

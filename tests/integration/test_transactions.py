@@ -679,6 +679,16 @@ def case_retries_have_no_double_effect():
         expect_equal((len(s.all("made")), s.plain.find_all("c", filter={"_id": 2})), (2, [{"_id": 2, "n": 1}]))
 
 
+def case_retry_of_a_write_whose_answer_failed():
+    """The write is done and its image cannot be projected: no retry does it again, and none says that all was well."""
+    with Replicated() as s:
+        good(s.run(insert({"_id": 1, "n": 0})))
+        t = s.session()
+        command = {"findAndModify": "c", "query": {"_id": 1}, "update": {"$inc": {"n": 1}}, "new": True, "fields": {"z": {"$divide": ["$n", 0]}}}
+        expect_equal([t.retryable(command, 1)["ok"] for _ in range(3)], [0.0] * 3)
+        expect_equal(s.all(), [{"_id": 1, "n": 1}])
+
+
 def case_statement_ids():
     with Replicated() as s:
         good(s.run(insert({"_id": 1, "n": 0})))

@@ -112,13 +112,17 @@ fail (fgd_reply *reply, const fgd_failure *failure)
    bson_concat (&reply->body, &failure->extra);
 }
 
-/* A retry gets the first answer, image and all. */
+/* A retry gets the first answer, image and all. When the write is done and its image cannot be projected, there is none to give again. */
 static void
 note_answer (fgd_request *request, fgd_reply *reply)
 {
-   const fgd_statement_result result = {.n = 1, .extra = bson_get_data (&reply->body), .extra_len = reply->body.len};
+   fgd_statement_result result = {.n = 1, .extra = bson_get_data (&reply->body), .extra_len = reply->body.len};
    fg_error err;
 
+   if (reply->error.domain != FG_ERROR_NONE) {
+      result.extra = NULL;
+      result.extra_len = 0;
+   }
    if (!fgd_statement_note (request, 0, &result, &err)) {
       reply->error = err;
    }
@@ -133,7 +137,9 @@ answer_again (fgd_request *request, fgd_reply *reply)
    if (!fgd_statement_find (request, 0, &result)) {
       return false;
    }
-   if (!bson_init_static (&before, result.extra, result.extra_len) || !bson_concat (&reply->body, &before)) {
+   if (result.extra_len == 0) {
+      fgd_reply_fail (reply, 1, "this write has been done, but its first answer was an error");
+   } else if (!bson_init_static (&before, result.extra, result.extra_len) || !bson_concat (&reply->body, &before)) {
       fgd_reply_fail (reply, 1, "the first answer to this write cannot be read");
    }
    return true;

@@ -16,6 +16,7 @@ struct fgd_fill {
    fgd_copy *copy;
    char *db;
    char *name;
+   uint64_t settings; /* fg_loader_setting_changes, at the beginning */
    bool announced; /* the modules know of it */
    bool done;
 };
@@ -94,6 +95,7 @@ fgd_fill_begin (fgd_txn *txn, const fg_client_info *client, const char *db, cons
    bool ok = fill != NULL;
 
    if (ok) {
+      fill->settings = fg_loader_setting_changes (txn->store->loader);
       fill->db = strdup (db);
       fill->name = strdup (name);
       ok = fill->db && fill->name;
@@ -146,6 +148,16 @@ same_indexes (const fgd_coll *a, const fgd_coll *b)
    return same;
 }
 
+/* Nor may documents come in that the modules took under a looser setting (mode audit, say) than the one now in force. */
+static bool
+check_settings (const fgd_txn *txn, const fgd_fill *fill, fg_error *err)
+{
+   return fg_loader_setting_changes (txn->store->loader) == fill->settings ||
+          fg_error_set (err, FG_ERROR_SERVER, 125, NULL,
+                        "a module's settings changed while target collection %s.%s was processed.", fill->db,
+                        fill->name);
+}
+
 /* Whoever changes the target's rules meanwhile must not find them gone: the documents were judged by the old ones. */
 static bool
 check_unchanged (const fgd_fill *fill, const fgd_coll *target, fg_error *err)
@@ -169,7 +181,7 @@ fgd_fill_replace (fgd_txn *txn, const fg_client_info *client, fgd_fill *fill, fg
 {
    const fgd_coll *target = fgd_txn_collection (txn, fill->db, fill->name);
 
-   fill->done = check_unchanged (fill, target, err) &&
+   fill->done = check_settings (txn, fill, err) && check_unchanged (fill, target, err) &&
                 fgd_ddl_rename_copied (txn, client, fill->hidden, fill->db, fill->name, target, fill->copy, err);
    if (fill->done) {
       fgd_copy_end (fill->copy, true);
