@@ -154,17 +154,28 @@ sweep_sometimes (fgd_txn *txn, fg_error *err)
 }
 
 static bool
-check_room (fgd_txn *txn, fg_error *err)
+count_sessions (fgd_txn *txn, size_t *n, fg_error *err)
 {
    MDB_stat stat;
 
    int rc = mdb_stat (txn->mdb, txn->store->sessions, &stat);
-   if (rc != 0) {
-      return fgd_store_error (err, rc, "counting sessions");
+   *n = rc == 0 ? stat.ms_entries : 0;
+   return rc == 0 || fgd_store_error (err, rc, "counting sessions");
+}
+
+/* When there are too many, nobody may ever write again who would have the old ones forgotten. */
+bool
+fgd_session_check_room (fgd_txn *txn, fg_error *err)
+{
+   size_t n;
+
+   if (!fgd_txn_usable (txn, err) || !count_sessions (txn, &n, err) ||
+       (n >= FGD_SESSIONS_MAX && (!sweep_sometimes (txn, err) || !count_sessions (txn, &n, err)))) {
+      return false;
    }
-   return stat.ms_entries < FGD_SESSIONS_MAX || fg_error_set (err, FG_ERROR_SERVER, CODE_TOO_MANY_SESSIONS, NULL,
-                                                              "Unable to add session into the cache because the "
-                                                              "number of active sessions is too high");
+   return n < FGD_SESSIONS_MAX || fg_error_set (err, FG_ERROR_SERVER, CODE_TOO_MANY_SESSIONS, NULL,
+                                                "Unable to add session into the cache because the "
+                                                "number of active sessions is too high");
 }
 
 /* --- writing -------------------------------------------------------------------------------------------------------- */
@@ -253,7 +264,7 @@ load (fgd_retry *retry, fg_error *err)
    uint8_t head[HEAD];
 
    if (!get (retry->txn, retry->lsid, &value, &found, err) ||
-       !(found ? load_kept (retry, value.mv_data, value.mv_size, err) : check_room (retry->txn, err))) {
+       !(found ? load_kept (retry, value.mv_data, value.mv_size, err) : fgd_session_check_room (retry->txn, err))) {
       return false;
    }
    if (retry->entry.len == 0) {

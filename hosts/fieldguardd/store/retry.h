@@ -24,6 +24,8 @@ bool fgd_session_read (fgd_txn *writer, const uint8_t lsid[FGD_LSID], fgd_sessio
                        fg_error *err) FG_WARN_UNUSED;
 bool fgd_session_put_committed (fgd_txn *writer, const uint8_t lsid[FGD_LSID], int64_t number,
                                 fg_error *err) FG_WARN_UNUSED;
+/* For a session that is not kept yet. 261 TooManyLogicalSessions. */
+bool fgd_session_check_room (fgd_txn *writer, fg_error *err) FG_WARN_UNUSED;
 bool fgd_session_forget (fgd_txn *writer, const uint8_t lsid[FGD_LSID], fg_error *err) FG_WARN_UNUSED;
 
 /* One statement's answer. extra is a document of the caller's: an upserted _id, or a whole reply; NULL: none. */

@@ -184,6 +184,9 @@ fgd_transaction_enter (fgd_txn *writer, const fgd_logical *logical, const fg_cli
       return logical->number < s.active ? too_old (logical->number, s.active, err)
                                         : number_in_use (logical->number, err);
    }
+   if (logical->starts && s.active < 0 && !fgd_session_check_room (writer, err)) {
+      return false;
+   }
    if (!(logical->starts ? start (writer, logical, &t, err) : find_open (writer->store, &s, logical, &t, err))) {
       return false;
    }

@@ -234,10 +234,62 @@ test_old_sessions_are_forgotten (void)
    teardown (&f);
 }
 
+/* As many sessions as are kept; arg: the time of their last write. */
+static bool
+full_step (fgd_txn *txn, void *arg, fg_error *err)
+{
+   const int64_t *time = arg;
+   uint8_t lsid[FGD_LSID] = {0};
+   uint8_t entry[17] = {FGD_SESSION_COMMITTED, 5};
+   MDB_val key = {sizeof lsid, lsid};
+   MDB_val value = {sizeof entry, entry};
+   bool ok = true;
+
+   (void)err;
+   for (size_t i = 0; i < 8; i++) {
+      entry[9 + i] = (uint8_t)((uint64_t)*time >> (8 * i));
+   }
+   for (uint32_t i = 0; ok && i < FGD_SESSIONS_MAX; i++) {
+      fgd_put_u64be (lsid + 8, i);
+      ok = mdb_put (txn->mdb, txn->store->sessions, &key, &value, 0) == 0;
+   }
+   txn->dirty = true;
+   txn->store->swept_ms = 0;
+   return ok;
+}
+
+static bool
+room_step (fgd_txn *txn, void *arg, fg_error *err)
+{
+   (void)arg;
+   return fgd_session_check_room (txn, err);
+}
+
+/* No session that is kept writes again: a new one has the old ones forgotten. */
+static void
+test_room_where_all_are_old (void)
+{
+   fixture f;
+   fg_error err;
+   int64_t old = 0;
+   int64_t young = INT64_MAX;
+   command c = {.number = 1, .n = 1, .answer = 1};
+
+   setup (&f, 0);
+   CU_ASSERT (run_step (&f, full_step, &young, &err));
+   CU_ASSERT (run (&f, &c) == 261);
+   CU_ASSERT (!run_step (&f, room_step, NULL, &err) && err.code == 261); /* what a transaction asks */
+   CU_ASSERT (run_step (&f, full_step, &old, &err));
+   CU_ASSERT (run_step (&f, room_step, NULL, &err));
+   CU_ASSERT (run (&f, &c) == 0);
+   teardown (&f);
+}
+
 const fg_test fg_tests[] = {{"found_again", test_found_again},
                             {"answers_with_documents", test_answers_with_documents},
                             {"numbers", test_numbers},
                             {"failed_batch", test_failed_batch},
                             {"a_transactions_number", test_a_transactions_number},
                             {"old_sessions_are_forgotten", test_old_sessions_are_forgotten},
+                            {"room_where_all_are_old", test_room_where_all_are_old},
                             {NULL, NULL}};
