@@ -37,25 +37,26 @@ refuse_memory (fg_refusal *refusal)
 /* --- rules that go away ---------------------------------------------------------------------------------------------------- */
 
 static void
-record_refused_removal (fg_module *module, const fg_ddl_args *args, size_t old_rules, size_t new_rules,
-                        const char *path)
+record_refused (fg_module *module, const fg_ddl_args *args, const char *action, const fg_guarded *old,
+                const fg_guarded *next, const char *path)
 {
    fg_buf text = {0};
 
-   bool ok = fg_record_ddl (args, "ruleRemovalRefused", old_rules, new_rules, path, FG_CODE_INVALID_OPTIONS, &text) &&
+   bool ok = fg_record_ddl (args, action, fg_guarded_rules (old), fg_guarded_rules (next), path,
+                            FG_CODE_INVALID_OPTIONS, &text) &&
              fg_sink_append (module, &text, NULL);
    fg_buf_free (&text);
    if (!ok) {
       atomic_store (&module->lost, true);
    }
-   atomic_fetch_add_explicit (&module->count.rule_removals_refused, 1, memory_order_relaxed);
 }
 
 static bool
 refuse_removal (fg_module *module, const fg_ddl_args *args, const fg_guarded *next, const fg_guarded *old,
                 const char *path, fg_refusal *refusal)
 {
-   record_refused_removal (module, args, fg_guarded_rules (old), fg_guarded_rules (next), path);
+   record_refused (module, args, "ruleRemovalRefused", old, next, path);
+   atomic_fetch_add_explicit (&module->count.rule_removals_refused, 1, memory_order_relaxed);
    refusal->code = FG_CODE_INVALID_OPTIONS;
    snprintf (refusal->message, sizeof refusal->message,
              "fieldguard: this would take away or loosen the encryption rule%s%.300s; fieldguard.ruleRemoval is refuse",
@@ -193,6 +194,24 @@ judge_old_name (fg_module *module, const fg_ddl_args *args, const fg_guarded *ow
    return ok;
 }
 
+/* Local rules of the new name would find documents in place that they have never judged. */
+static bool
+judge_arrival (fg_module *module, const fg_ddl_args *args, const fg_guarded *next, const fg_guarded *own,
+               fg_refusal *refusal)
+{
+   if ((module->host->flags & FG_HOST_JUDGES_RENAMES) || atomic_load (&module->mode) != FG_MODE_ENFORCE ||
+       !adds_rules (next, own)) {
+      return true;
+   }
+   record_refused (module, args, "renameRefused", own, next, NULL);
+   refusal->code = FG_CODE_INVALID_OPTIONS;
+   snprintf (refusal->message, sizeof refusal->message,
+             "fieldguard: fieldguard.policyFile has rules for the new name that have not judged the collection's "
+             "documents, and this server "
+             "renames without looking at them; copy the documents instead");
+   return false;
+}
+
 /* Rules move with their collection, except local ones, which stay with the name: what may be lost are the old name's rules, and the rules of a target that is
  * dropped for it. */
 static bool
@@ -209,7 +228,8 @@ prepare_rename (fg_module *module, const fg_ddl_args *args, change *c, fg_refusa
    }
    if (module->n_local && args->target_ns && !(own && own->unreadable)) {
       if (!compile_next (module, args->target_ns, own ? own->options : NULL, own ? own->options_len : 0, c, refusal) ||
-          !judge_removal (module, args, c->next, own, path, sizeof path, &action, refusal)) {
+          !judge_removal (module, args, c->next, own, path, sizeof path, &action, refusal) ||
+          !judge_arrival (module, args, c->next, own, refusal)) {
          return false;
       }
       next = c->next;

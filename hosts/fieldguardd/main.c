@@ -78,7 +78,7 @@ load_modules (fgd_server *server, fg_error *err)
       .size = sizeof options,
       .host_name = FGD_HOST_NAME,
       .host_version = FG_VERSION,
-      .host_flags = FG_HOST_EVALUATES_VALIDATORS | FG_HOST_HAS_POST_IMAGE | FG_HOST_PRE_WRITE,
+      .host_flags = FG_HOST_EVALUATES_VALIDATORS | FG_HOST_HAS_POST_IMAGE | FG_HOST_PRE_WRITE | FG_HOST_JUDGES_RENAMES,
       .ctx = server,
       .log = log_module,
    };

@@ -290,6 +290,8 @@ typedef struct fg_hooks {
 #define FG_HOST_HAS_POST_IMAGE 0x2u
 #define FG_HOST_PRE_WRITE                                                                                              \
    0x4u /* validate is called before anything is written (else: within the unit of work, which is undone) */
+#define FG_HOST_JUDGES_RENAMES                                                                                         \
+   0x8u /* a rename to a name that brings rules of its own shows each document to validate first (else: a module may refuse it) */
 
 typedef enum fg_severity {
    FG_LOG_FATAL = 'F',

@@ -22,7 +22,7 @@ def policies():
     """POLICIES of the script, read without importing it: it needs pymongo, which this interpreter may lack."""
     with open(os.path.join(TESTS, "regress.py"), encoding="utf-8") as f:
         line = next(line for line in f if line.startswith("POLICIES = "))
-    return json.loads(line.split("=", 1)[1])
+    return eval(line.split("=", 1)[1])  # pylint: disable=eval-used
 
 
 def main():

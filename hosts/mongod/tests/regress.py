@@ -31,7 +31,7 @@ KEY = uuid.UUID(int=0x1234567890ABCDEF1234567890ABCDEF)
 RANDOM = "AEAD_AES_256_CBC_HMAC_SHA_512-Random"
 ENCRYPT = {"encrypt": {"bsonType": "string", "algorithm": RANDOM, "keyId": [bson.Binary(KEY.bytes, 4)]}}
 VALIDATOR = {"$jsonSchema": {"bsonType": "object", "properties": {"ssn": ENCRYPT}}}
-POLICIES = {"policies": [{"ns": "fglocal.*", "validator": {"$jsonSchema": {"properties": {"ssn": {"encrypt": {"bsonType": "string"}}}}}}]}
+POLICIES = {"policies": [{"ns": ns, "validator": {"$jsonSchema": {"properties": {"ssn": {"encrypt": {"bsonType": "string"}}}}}} for ns in ("fglocal.*", "fgtest.local")]}
 PLAIN = "078-05-1120"
 
 
@@ -543,6 +543,24 @@ def case_policy_file(host):
     refused(lambda c, v, b: c.update_one({"_id": 2}, {"$set": {"ssn": v}}), c, PLAIN[:-1] + "9")
     assert c.find_one({"_id": 2})["ssn"] == PLAIN
     c.update_one({"_id": 2}, {"$set": {"ssn": cipher()}})
+
+
+def case_rename_to_local_rules(host):
+    """Whether the host looks at the documents (121) or cannot (72): plaintext does not come under the operator's rules by another name."""
+    if not getattr(host, "audit", None):
+        raise Skip("the host was not started with a policy file")
+    for name in ("bare", "local"):
+        host.db[name].drop()
+    host.db["bare"].insert_one({"_id": 1, "ssn": PLAIN})
+    try:
+        host.db["bare"].rename("local")
+    except OperationFailure as e:
+        assert e.code in (72, 121), e
+    else:
+        raise AssertionError("plaintext came under local rules")
+    assert host.db["bare"].count_documents({}) == 1 and host.db["local"].count_documents({}) == 0
+    refused(insert_one, host.db["local"], PLAIN)
+    insert_one(host.db["local"], cipher(), False)
 
 
 def case_transaction_records(host):

@@ -55,12 +55,12 @@ setting (world *w, const char *name, const char *value)
 
 /* settings: "name=value", ended by NULL; the audit path comes by itself unless settings[0] is "". */
 static inline bool
-begin_with (world *w, const char *const *settings, fg_error *err)
+begin_in (world *w, uint32_t host_flags, const char *const *settings, fg_error *err)
 {
    const fg_loader_options options = {.size = sizeof options,
                                       .host_name = "test",
                                       .host_version = "1",
-                                      .host_flags = FG_HOST_HAS_POST_IMAGE,
+                                      .host_flags = host_flags,
                                       .ctx = w,
                                       .log = keep_log};
    char path[512];
@@ -85,6 +85,12 @@ begin_with (world *w, const char *const *settings, fg_error *err)
       }
    }
    return fg_loader_start (w->loader, err);
+}
+
+static inline bool
+begin_with (world *w, const char *const *settings, fg_error *err)
+{
+   return begin_in (w, FG_HOST_HAS_POST_IMAGE | FG_HOST_JUDGES_RENAMES, settings, err);
 }
 
 static inline void

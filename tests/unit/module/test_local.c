@@ -109,6 +109,31 @@ nothing_takes_them_away (void)
    unlink (file);
 }
 
+/* A host that renames without showing documents: nothing may come under a local rule unjudged. */
+static void
+renamed_to_unseen (void)
+{
+   world w;
+   fg_error err = {0};
+
+   write_policy ("{\"policies\":[{\"ns\":\"hr.people\"," SSN "}]}", 0600);
+   CU_ASSERT_FATAL (begin_in (&w, FG_HOST_HAS_POST_IMAGE, SETTINGS (file_setting), &err));
+   fg_collection *source = create (&w, "hr.new", "{}");
+   CU_ASSERT_EQUAL (write_json (&w, source, PLAIN), 0);
+   CU_ASSERT_EQUAL (rename_to (&w, source, "hr.people"), 72);
+   CU_ASSERT_EQUAL (records (&w, "renameCollection", "renameRefused"), 1);
+   CU_ASSERT_EQUAL (rename_to (&w, source, "hr.other"), 0);
+   discard (&w, source);
+   end (&w);
+   CU_ASSERT_FATAL (begin_in (&w, FG_HOST_HAS_POST_IMAGE, SETTINGS (file_setting, "fieldguard.mode=audit"), &err));
+   source = create (&w, "hr.new", "{}");
+   CU_ASSERT_EQUAL (rename_to (&w, source, "hr.people"), 0);
+   CU_ASSERT_EQUAL (records (&w, "renameCollection", "rulesMoved"), 1);
+   discard (&w, source);
+   end (&w);
+   unlink (file);
+}
+
 static void
 renamed_away (void)
 {
@@ -196,6 +221,7 @@ files_of_others (void)
 const char *const fg_suite_name = "module_local";
 const fg_test fg_tests[] = {{"rules_by_namespace", rules_by_namespace},
                             {"nothing_takes_them_away", nothing_takes_them_away},
+                            {"renamed_to_unseen", renamed_to_unseen},
                             {"renamed_away", renamed_away},
                             {"files_that_are_refused", files_that_are_refused},
                             {"files_of_others", files_of_others},
