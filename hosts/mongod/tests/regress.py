@@ -4,7 +4,7 @@
 
    regress.py --mongod BINARY --module fieldguard.so [--replica-set] [--pre-write]
    regress.py --uri mongodb://127.0.0.1:27017 [--skip name,...]        a host that runs already, with allowLoosening
-              [--audit FILE]                   its audit file, when it was started with a policy file that holds POLICIES
+              [--audit FILE]                   its audit file, when its policy file is what --print-policies prints
 
 Prints "ok NAME", "not ok NAME - why" or "skip NAME - reason" lines. Values are random bytes in the shape of ciphertext: no key is needed.
 """
@@ -31,7 +31,8 @@ KEY = uuid.UUID(int=0x1234567890ABCDEF1234567890ABCDEF)
 RANDOM = "AEAD_AES_256_CBC_HMAC_SHA_512-Random"
 ENCRYPT = {"encrypt": {"bsonType": "string", "algorithm": RANDOM, "keyId": [bson.Binary(KEY.bytes, 4)]}}
 VALIDATOR = {"$jsonSchema": {"bsonType": "object", "properties": {"ssn": ENCRYPT}}}
-POLICIES = {"policies": [{"ns": ns, "validator": {"$jsonSchema": {"properties": {"ssn": {"encrypt": {"bsonType": "string"}}}}}} for ns in ("fglocal.*", "fgtest.local")]}
+LOCAL = {"$jsonSchema": {"properties": {"ssn": {"encrypt": {"bsonType": "string"}}}}}
+POLICIES = {"policies": [{"ns": ns, "validator": LOCAL} for ns in ("fglocal.*", "fgtest.local")]}
 PLAIN = "078-05-1120"
 
 
@@ -713,10 +714,14 @@ def main():
     parser.add_argument("--module")
     parser.add_argument("--uri")
     parser.add_argument("--audit")
+    parser.add_argument("--print-policies", action="store_true")
     parser.add_argument("--replica-set", action="store_true")
     parser.add_argument("--pre-write", action="store_true")
     parser.add_argument("--skip", default="")
     args = parser.parse_args()
+    if args.print_policies:
+        print(json.dumps(POLICIES))
+        return 0
     skip = set(args.skip.split(","))
     if args.uri:
         client = pymongo.MongoClient(args.uri)
